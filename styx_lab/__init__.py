@@ -1,0 +1,113 @@
+"""Styx Lab: prototype event patterns on recorded data, judge them with a PMML model, promote the same graph to a runner.
+
+>>> import styx_lab as styx
+>>> payments = styx.source("payments", schema={"ts": "int", "card_id": "str", "amount": "float"}, time="ts", key="card_id")
+>>> large = payments.filter("amount > 500").notify("large", message="Card {card_id}: {amount:.2f}").to("notifications")
+>>> styx.flow("large-payments", large).replay([{"ts": 1, "card_id": "a", "amount": 912.5}]).notifications["message"][0]
+'Card a: 912.50'
+
+Importing this loads nothing heavy: every name is loaded on first use (PEP 562).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from styx_lab.flow.verbs import offer
+
+if TYPE_CHECKING:
+    from polars import col
+
+    from styx_lab.connectors import Recording
+    from styx_lab.core.schema import Schema
+    from styx_lab.engines.runner.runner import RunSettings
+    from styx_lab.errors import StyxError
+    from styx_lab.flow.aggregate import count, max, mean, min, sum
+    from styx_lab.flow.flow import Flow, flow
+    from styx_lab.flow.pattern import Pattern
+    from styx_lab.flow.stream import Stream, source
+    from styx_lab.flow.table import table
+    from styx_lab.flow.window import Sliding, Tumbling
+    from styx_lab.lab import load_ipython_extension
+    from styx_lab.stores import SqliteStore
+    from styx_lab.workbench import list_jobs, live, promote, replay, run_bundle, show, train
+
+__all__ = [
+    "Flow",
+    "Pattern",
+    "Recording",
+    "RunSettings",
+    "Schema",
+    "Sliding",
+    "SqliteStore",
+    "Stream",
+    "StyxError",
+    "Tumbling",
+    "col",
+    "count",
+    "flow",
+    "list_jobs",
+    "live",
+    "load_ipython_extension",
+    "max",
+    "mean",
+    "min",
+    "promote",
+    "replay",
+    "run_bundle",
+    "show",
+    "source",
+    "sum",
+    "table",
+    "train",
+]
+
+_HOMES: Final = {
+    "Flow": "styx_lab.flow.flow",
+    "Pattern": "styx_lab.flow.pattern",
+    "Recording": "styx_lab.connectors",
+    "RunSettings": "styx_lab.engines.runner.runner",
+    "Schema": "styx_lab.core.schema",
+    "Sliding": "styx_lab.flow.window",
+    "SqliteStore": "styx_lab.stores",
+    "Stream": "styx_lab.flow.stream",
+    "StyxError": "styx_lab.errors",
+    "Tumbling": "styx_lab.flow.window",
+    "col": "polars",
+    "count": "styx_lab.flow.aggregate",
+    "list_jobs": "styx_lab.workbench",
+    "live": "styx_lab.workbench",
+    "load_ipython_extension": "styx_lab.lab",
+    "max": "styx_lab.flow.aggregate",
+    "mean": "styx_lab.flow.aggregate",
+    "min": "styx_lab.flow.aggregate",
+    "promote": "styx_lab.workbench",
+    "replay": "styx_lab.workbench",
+    "run_bundle": "styx_lab.workbench",
+    "show": "styx_lab.workbench",
+    "source": "styx_lab.flow.stream",
+    "sum": "styx_lab.flow.aggregate",
+    "table": "styx_lab.flow.table",
+    "train": "styx_lab.workbench",
+}
+
+
+def _action(name: str) -> Callable[..., Any]:
+    found: Callable[..., Any] = getattr(import_module("styx_lab.workbench"), name)
+    return found
+
+
+# A flow's short forms (`flow.replay(...)`) are the workbench's actions; no lower floor looks up to find them.
+offer(_action)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

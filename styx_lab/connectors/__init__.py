@@ -1,0 +1,26 @@
+"""Where events come from: memory, files, recordings. Each source is read from a position on, and replays the same.
+
+Law: a source hands out every event once, in arrival order, with the place it stood at; what cannot be read is handed
+out too, for the dead letters.
+"""
+
+from __future__ import annotations
+
+from styx_lab.connectors.csv_file import CsvSource
+from styx_lab.connectors.files import open_source
+from styx_lab.connectors.json_lines import JsonLinesSource
+from styx_lab.connectors.memory import MemorySource
+from styx_lab.connectors.parquet import ParquetSource
+from styx_lab.connectors.recording import Recording, RecordingSource
+from styx_lab.connectors.recording_writer import RecordingWriter
+
+__all__ = [
+    "CsvSource",
+    "JsonLinesSource",
+    "MemorySource",
+    "ParquetSource",
+    "Recording",
+    "RecordingSource",
+    "RecordingWriter",
+    "open_source",
+]

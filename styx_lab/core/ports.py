@@ -1,0 +1,153 @@
+"""The five small protocols behind which everything outside stands: source, sink, store, scorer, observer.
+
+A flow holds names and specs of these; an engine opens them at run time. `styx_lab.testing` has a contract for each, so
+that somebody else's implementation can be tried in one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import polars as pl
+
+__all__ = ["Arrivals", "ModelRecord", "Observer", "Scorer", "Scores", "Sink", "Source", "Store"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Input as it came, in order of arrival: where each event stood, when it came, and its payload or its columns.
+
+    Exactly one of `payloads` (bytes, still to be decoded) and `columns` (a frame that is decoded already, with the
+    names of the schema) is given. All arrays have one entry an event.
+
+    Attributes:
+        partition: int32, the partition each event came from.
+        offset: int64, its offset in that partition.
+        arrival: int64, epoch ms at which it arrived; `None` when the source did not record it.
+        timestamp: int64, epoch ms that the source itself gave (Kafka's), -1 for none; `None` when it has none at all.
+        payloads: the undecoded bytes.
+        columns: the decoded frame.
+        broken: reasons for events that could not even be parted into columns (index -> reason); `columns` holds
+            nulls there.
+    """
+
+    partition: np.ndarray
+    offset: np.ndarray
+    arrival: np.ndarray | None = None
+    timestamp: np.ndarray | None = None
+    payloads: Sequence[bytes] | None = None
+    columns: pl.DataFrame | None = None
+    broken: Mapping[int, str] | None = None
+
+    def __len__(self) -> int:
+        return len(self.offset)
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A replayable sequence of events, read from a position on."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages: the path, the topic."""
+
+    @property
+    def partitions(self) -> tuple[int, ...]:
+        """The partitions known before the first event; each holds the watermark until it has had one."""
+
+    def read(self, most: int) -> Arrivals | None:
+        """The next events, at most `most`; an empty batch when none are there now; `None` at the end of input."""
+
+    def position(self) -> Any:
+        """Where the next `read` begins, as JSON."""
+
+    def seek(self, position: Any) -> None:
+        """Go back (or on) to a position that `position()` gave, perhaps in another process."""
+
+    def close(self) -> None:
+        """Let go of files and connections; may be called twice."""
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Where one named output goes. Nothing is visible to a reader before `commit`."""
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Take rows, in order."""
+
+    def commit(self) -> None:
+        """Make all rows written so far visible, durably."""
+
+    def close(self) -> None:
+        """Let go of files and connections; what was not committed is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """A scorer's answer to one batch: a value and an error for each row, exactly one of them null."""
+
+    values: pl.Series
+    errors: pl.Series
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """A model that gives each row one number (or label)."""
+
+    @property
+    def name(self) -> str:
+        """The model with its version, as `fraud@3`."""
+
+    @property
+    def inputs(self) -> Mapping[str, pl.DataType]:
+        """The columns it needs, with their types."""
+
+    @property
+    def output(self) -> pl.DataType:
+        """The type of the score."""
+
+    def score(self, frame: pl.DataFrame) -> Scores:
+        """Score each row of a frame that has at least the input columns; row order is kept, no state is."""
+
+    def close(self) -> None:
+        """Let go of what it holds; may be called twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """A model as the store keeps it."""
+
+    name: str
+    version: int
+    pmml: bytes
+    sha256: str
+    created: str
+    meta: Mapping[str, Any]
+
+
+@runtime_checkable
+class Store(Protocol):
+    """Where models, rules, config, bundles and jobs are kept. References are `name`, `name@version`, `name@alias`."""
+
+    def put_model(self, name: str, pmml: bytes, *, meta: Mapping[str, Any] | None = None) -> ModelRecord:
+        """Keep a new version (numbered from 1); the same bytes as the newest version give that one back."""
+
+    def get_model(self, reference: str) -> ModelRecord:
+        """A model by `name` (the newest), `name@3` or `name@champion`; NotFoundError names what there is instead."""
+
+    def put_bundle(self, name: str, data: bytes, *, meta: Mapping[str, Any] | None = None) -> int:
+        """Keep a packed bundle; gives its version."""
+
+    def get_bundle(self, reference: str) -> tuple[int, bytes]:
+        """A packed bundle and its version, by reference."""
+
+
+@runtime_checkable
+class Observer(Protocol):
+    """Is told what a run does, after each batch; must return soon and must not raise."""
+
+    def observe(self, counters: Mapping[str, Mapping[str, int]], watermark: int) -> None:
+        """Take the counters per step (see `core.counters`) and the flow's watermark (epoch ms)."""

@@ -1,0 +1,82 @@
+"""The chain: drives a flow's operators in order, slice by slice, in one thread.
+
+Law: a slice passes the steps in the flow's order, each once, so that what one event at a time would do is what a slice does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from styx_lab.core.batch import Batch
+from styx_lab.core.events import DEAD_SCHEMA
+from styx_lab.core.operator import Emission
+from styx_lab.core.state import State
+from styx_lab.engines.feed import Slice
+from styx_lab.engines.ledger import Ledger
+from styx_lab.engines.plan import DEAD_LETTERS, Inputs, Plan
+from styx_lab.flow.flow import Flow
+from styx_lab.flow.steps import Port, SourceStep, To
+from styx_lab.operators.build import OpenModel
+
+__all__ = ["Chain"]
+
+
+class Chain:
+    """Runs a flow's operators in order.
+
+    Args:
+        flow: what to run.
+        inputs: partitions and format of each source.
+        open_model: opens a model by its reference.
+    """
+
+    def __init__(self, flow: Flow, inputs: Mapping[str, Inputs], open_model: OpenModel) -> None:
+        self.plan = Plan(flow, inputs, open_model)
+        self.ledger = Ledger(flow)
+
+    def feed(self, piece: Slice) -> dict[str, pl.DataFrame]:
+        """Take a slice of the input; gives the rows of every output, dead letters among them."""
+        emissions = {
+            name: source.take(piece.arrivals[name], piece.sequence[name]) if name in piece.arrivals else source.idle()
+            for name, source in self.plan.sources.items()
+        }
+        return self._pass_on(emissions)
+
+    def end(self, count: int) -> dict[str, pl.DataFrame]:
+        """The end of input after `count` events: the watermark goes to infinity."""
+        order = 2 * count + 1
+        return self._pass_on({name: source.end(order) for name, source in self.plan.sources.items()})
+
+    def _pass_on(self, emissions: dict[str, Emission]) -> dict[str, pl.DataFrame]:
+        ports: dict[Port, Batch] = {}
+        outputs: dict[str, pl.DataFrame] = {}
+        dead: list[pl.DataFrame] = []
+        for step in self.plan.flow.steps:
+            inputs = [ports[port] for port in step.inputs]
+            if isinstance(step, To):
+                outputs[step.name] = self.plan.shown(step, inputs[0])
+                emission = Emission({})
+            elif isinstance(step, SourceStep):
+                emission = emissions[step.name]
+            else:
+                emission = self.plan.operators[step.name].process(inputs)
+            for name, batch in emission.ports.items():
+                ports[Port(step.name, name)] = batch
+            if emission.dead is not None:
+                dead.append(emission.dead)
+            self.ledger.note(step, inputs, emission)
+        self.ledger.close_slice()
+        outputs[DEAD_LETTERS] = pl.concat(dead) if dead else pl.DataFrame(schema=DEAD_SCHEMA)
+        return outputs
+
+    def snapshot(self) -> tuple[dict[str, State], dict[str, Any]]:
+        """The state of every step, and the counters."""
+        return self.plan.snapshot(), self.ledger.to_json()
+
+    def restore(self, states: Mapping[str, State], counters: dict[str, Any]) -> None:
+        """Go on from a snapshot."""
+        self.plan.restore(states)
+        self.ledger.from_json(counters)

@@ -1,0 +1,119 @@
+"""A flow with its operators: what every engine drives, each in its own way.
+
+Law (engine parity): an engine chooses who feeds an operator and where its snapshot goes; what a step means is here already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from styx_lab.connectors.formats.decoded import EncodedFormat
+from styx_lab.core.batch import Batch
+from styx_lab.core.events import DEAD_SCHEMA, EventKind
+from styx_lab.core.operator import Operator
+from styx_lab.core.ports import Source
+from styx_lab.core.schema import RESERVED_PREFIX
+from styx_lab.core.state import State
+from styx_lab.errors import CheckpointError, RunError
+from styx_lab.flow.flow import Flow
+from styx_lab.flow.steps import Port, SourceStep, To
+from styx_lab.flow.types import StreamType
+from styx_lab.operators.build import OpenModel, build
+from styx_lab.operators.source import SourceOperator
+
+__all__ = ["DEAD_LETTERS", "Inputs", "Plan", "inputs_of"]
+
+DEAD_LETTERS: Final = "dead_letters"
+"""The output of every flow for events that a step could not take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What an engine must know of a source before its first event."""
+
+    partitions: tuple[int, ...]
+    format: EncodedFormat
+    header: tuple[str, ...] = ()
+
+
+def inputs_of(sources: Mapping[str, Source]) -> dict[str, Inputs]:
+    """What the engine must know of opened sources."""
+    return {
+        name: Inputs(source.partitions, source.format, tuple(getattr(source, "header", None) or ())) for name, source in sources.items()
+    }
+
+
+class Plan:
+    """The operators of a flow, opened, with their types.
+
+    Raises:
+        RunError: when a source has no input, or a step has no operator.
+        ModelError: when a model cannot be opened or does not fit its step.
+    """
+
+    def __init__(self, flow: Flow, inputs: Mapping[str, Inputs], open_model: OpenModel) -> None:
+        self.flow = flow
+        self.types: dict[Port, StreamType] = flow.types()
+        self.sources: dict[str, SourceOperator] = {}
+        self.operators: dict[str, Operator] = {}
+        known = [step.name for step in flow.sources]
+        for name in inputs:
+            if name not in known:
+                raise RunError("the flow has no such source", where=f"flow {flow.name!r}", got=name, hint=", ".join(known))
+        if DEAD_LETTERS in flow.outputs:
+            raise RunError("this output's name is Styx's own", where=f"flow {flow.name!r}", got=DEAD_LETTERS)
+        for step in flow.steps:
+            if isinstance(step, SourceStep):
+                if step.name not in inputs:
+                    raise RunError("the source has no input", where=step.where, hint=f"name one: {{'{step.name}': 'FILE'}}")
+                given = inputs[step.name]
+                stream = self.types[Port(step.name)]
+                self.sources[step.name] = SourceOperator(step, stream, given.partitions, given.format, given.header)
+            elif not isinstance(step, To):
+                self.operators[step.name] = build(step, flow, self.types, open_model)
+
+    def shown(self, step: To, batch: Batch) -> pl.DataFrame:
+        """The rows of an output as a sink gets them: a notification without the columns that made it."""
+        if self.types[step.inputs[0]].kind is not EventKind.NOTIFICATION:
+            return batch.frame
+        return batch.frame.select(name for name in batch.frame.columns if not name.startswith(RESERVED_PREFIX))
+
+    def output_schemas(self) -> dict[str, dict[str, pl.DataType]]:
+        """The columns of every output, dead letters included."""
+        schemas: dict[str, dict[str, pl.DataType]] = {}
+        for step in self.flow.steps:
+            if isinstance(step, To):
+                schema = self.types[step.inputs[0]].schema
+                schemas[step.name] = dict(self.shown(step, Batch(pl.DataFrame(schema=schema), np.empty(0, np.int64))).schema)
+        return schemas | {DEAD_LETTERS: dict(DEAD_SCHEMA)}
+
+    @property
+    def watermark(self) -> int:
+        """The flow's watermark: the smallest of its sources', epoch ms."""
+        return min(source.watermark for source in self.sources.values())
+
+    def snapshot(self) -> dict[str, State]:
+        """The state of every step, by name."""
+        return {name: one.snapshot() for name, one in [*self.sources.items(), *self.operators.items()]}
+
+    def restore(self, states: Mapping[str, State]) -> None:
+        """Put every step's state back; each step must have one.
+
+        Raises:
+            CheckpointError: when the steps differ from those that were saved.
+        """
+        steps = {**self.sources, **self.operators}
+        if steps.keys() != states.keys():
+            raise CheckpointError(
+                "the saved state is of other steps",
+                where=f"flow {self.flow.name!r}",
+                got=sorted(steps.keys() ^ states.keys()),
+                hint="resume with the flow that wrote it",
+            )
+        for name, step in steps.items():
+            step.restore([states[name]])

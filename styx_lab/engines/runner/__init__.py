@@ -1,0 +1,1 @@
+"""The headless runner: journal, checkpoints and outputs in one job folder, exactly once."""

@@ -1,0 +1,278 @@
+"""The runner: a flow, headless, over replayable sources, every event taking effect once.
+
+Law (crash anywhere): killed at any instant and started again, it gives the outputs of an undisturbed run. A commit is one
+journal line. After a start the newest checkpoint at or below the last commit is loaded, the input between the two is run
+again with its outputs dropped, and the run goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import Final, Literal
+
+from styx_lab.core.ports import Observer, Source
+from styx_lab.engines.chain import Chain
+from styx_lab.engines.feed import Feed
+from styx_lab.engines.ledger import Counters
+from styx_lab.engines.plan import inputs_of
+from styx_lab.engines.runner.checkpoint import (
+    Checkpoint,
+    prune,
+    read_checkpoint,
+    usable_checkpoints,
+    write_checkpoint,
+)
+from styx_lab.engines.runner.folder import JobFolder
+from styx_lab.engines.runner.journal import Commit, Journal
+from styx_lab.engines.runner.segments import Segments
+from styx_lab.errors import CheckpointError, OutputError
+from styx_lab.flow.flow import Flow
+from styx_lab.operators.build import OpenModel
+
+__all__ = ["Outcome", "RunSettings", "run"]
+
+_KEPT_CHECKPOINTS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """How a job runs; none of it shows in what it gives.
+
+    Attributes:
+        batch: events a slice, at most.
+        commit_every: seconds between commits.
+        checkpoint_every: seconds between checkpoints.
+        rate: events a second, at most; None for as fast as it goes.
+    """
+
+    batch: int = 10_000
+    commit_every: float = 0.1
+    checkpoint_every: float = 10.0
+    rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        state: `finished` at the end of input, `stopped` when it was asked to.
+        epoch: how often the job was started so far.
+        count: input events committed.
+        replayed: events run again after this start.
+        summary, counters: as in the ledger.
+        warnings: what a person should know: damaged checkpoints passed over, checkpoints that could not be written.
+        savepoint: the folder of the savepoint that was asked for with the stop.
+    """
+
+    state: Literal["finished", "stopped"]
+    epoch: int
+    count: int
+    replayed: int
+    summary: Mapping[str, int]
+    counters: Counters
+    warnings: Sequence[str] = field(default_factory=tuple)
+    savepoint: str | None = None
+
+
+def run(
+    flow: Flow,
+    sources: Mapping[str, Source],
+    open_model: OpenModel,
+    folder: Path,
+    *,
+    settings: RunSettings | None = None,
+    start_from: Checkpoint | None = None,
+    stop: Event | None = None,
+    observers: Sequence[Observer] = (),
+    clock: Callable[[], float] = time.monotonic,
+) -> Outcome:
+    """Run a job, or go on with one, until its input ends or it is asked to stop.
+
+    Args:
+        flow: what to run.
+        sources: an opened source for each source step; closed at the end.
+        open_model: opens a model by its reference.
+        folder: the job's folder; what is in it is gone on with.
+        settings: batch size and intervals.
+        start_from: a savepoint to begin with; only in a new folder.
+        stop: set to drain: the slice in hand is finished, committed and checkpointed.
+        observers: told the counters after each slice.
+        clock: seconds, for intervals.
+
+    Raises:
+        RunError: when another process runs the job.
+        CheckpointError: when the folder is of another flow, or cannot be trusted.
+        OutputError: when a commit cannot be written. What was committed before stays.
+    """
+    with JobFolder(folder) as job:
+        feed = Feed(sources)
+        try:
+            with Journal(job.journal) as journal:
+                runner = _Runner(flow, feed, sources, open_model, job, journal, settings or RunSettings(), clock)
+                runner.recover(start_from)
+                return runner.go(stop or Event(), observers)
+        finally:
+            feed.close()
+
+
+class _Runner:
+    def __init__(
+        self,
+        flow: Flow,
+        feed: Feed,
+        sources: Mapping[str, Source],
+        open_model: OpenModel,
+        job: JobFolder,
+        journal: Journal,
+        settings: RunSettings,
+        clock: Callable[[], float],
+    ) -> None:
+        self._flow = flow
+        self._feed = feed
+        self._job = job
+        self._journal = journal
+        self._settings = settings
+        self._clock = clock
+        self._inputs = inputs_of(sources)
+        self._open_model = open_model
+        self._chain = Chain(flow, self._inputs, open_model)
+        self._segments = Segments(job.outputs, list(self._chain.plan.output_schemas()))
+        self._replayed = 0
+        self._warnings: list[str] = []
+        self._savepoint: str | None = None
+
+    def recover(self, start_from: Checkpoint | None) -> None:
+        """Bring outputs and state to the last commit."""
+        committed = self._journal.last
+        self._segments.recover(self._journal.commits)
+        prune(self._job.checkpoints, keep=_KEPT_CHECKPOINTS)
+        if start_from is not None and not self._journal.commits:
+            # The savepoint becomes the job's first checkpoint, so that a later start finds it again.
+            write_checkpoint(self._job.checkpoints / f"{start_from.count:016d}", start_from)
+            committed = Commit(0, 0, start_from.count)
+        self._load(committed.count)
+        self._journal.hello(host=socket.gethostname(), pid=os.getpid(), flow=self._flow.hash)
+        if start_from is not None and not self._journal.commits:
+            self._journal.commit(Commit(1, self._journal.epoch, start_from.count))
+        while self._feed.count < committed.count:
+            piece = self._feed.next(min(self._settings.batch, committed.count - self._feed.count))
+            if piece is None:
+                raise CheckpointError(
+                    "the input is shorter than what was committed",
+                    where=str(self._job.path),
+                    got=f"{self._feed.count:,} of {committed.count:,} events",
+                    hint="put the same input back",
+                )
+            self._chain.feed(piece)
+            self._replayed += len(piece)
+        if committed.ended:
+            self._chain.end(self._feed.count)
+
+    def _load(self, most: int) -> None:
+        for path in usable_checkpoints(self._job.checkpoints, most):
+            try:
+                saved = read_checkpoint(path)
+            except CheckpointError as error:
+                self._warnings.append(f"passed over a damaged checkpoint: {error}")
+                continue
+            if saved.flow != self._flow.hash:
+                raise CheckpointError(
+                    "the job's folder is of another flow",
+                    where=str(self._job.path),
+                    got=saved.flow[:12],
+                    hint=f"this flow is {self._flow.hash[:12]}; start a new job, from a savepoint if it is to go on",
+                )
+            self._chain.restore(saved.states, saved.counters)
+            self._feed.seek(saved.position)
+            return
+
+    def go(self, stop: Event, observers: Sequence[Observer]) -> Outcome:
+        """Slice after slice, until the end or the stop."""
+        if self._journal.last.ended:
+            return self._outcome("finished")
+        started, fed = self._clock(), 0
+        committed = checkpointed = started
+        while not self._asked_to_stop(stop):
+            piece = self._feed.next(self._allowed(started, fed, stop))
+            if piece is None:
+                self._segments.take(self._chain.end(self._feed.count))
+                self._commit(ended=True)
+                self._tell(observers)
+                return self._outcome("finished")
+            fed += len(piece)
+            self._segments.take(self._chain.feed(piece))
+            now = self._clock()
+            if now - committed >= self._settings.commit_every:
+                self._commit()
+                committed = now
+            if now - checkpointed >= self._settings.checkpoint_every:
+                self._checkpoint()
+                checkpointed = now
+            self._tell(observers)
+        self._checkpoint()
+        return self._outcome("stopped")
+
+    def _allowed(self, started: float, fed: int, stop: Event) -> int:
+        """How many events may be read now, waiting while the rate allows none."""
+        rate = self._settings.rate
+        if rate is None:
+            return self._settings.batch
+        while (due := int((self._clock() - started) * rate) - fed) < 1 and not stop.is_set():
+            stop.wait((fed + 1) / rate - (self._clock() - started))
+        return max(1, min(due, self._settings.batch))
+
+    def _asked_to_stop(self, stop: Event) -> bool:
+        asked = self._job.request()
+        if asked is not None and asked["what"] == "savepoint":
+            self._commit()
+            self._savepoint = str(write_checkpoint(self._job.savepoints / asked["name"], self._now()))
+        if asked is not None and asked.get("stop", asked["what"] == "stop"):
+            stop.set()
+        return stop.is_set()
+
+    def _commit(self, *, ended: bool = False) -> None:
+        last = self._journal.last
+        if self._feed.count == last.count and not ended:
+            return
+        number = last.number + 1
+        commit = Commit(number, self._journal.epoch, self._feed.count, self._segments.write(number), ended)
+        self._journal.commit(commit)
+        self._segments.publish(commit)
+
+    def _now(self) -> Checkpoint:
+        states, counters = self._chain.snapshot()
+        return Checkpoint(self._flow.hash, self._feed.count, self._feed.position(), states, counters)
+
+    def _checkpoint(self) -> None:
+        # What is in the state must be committed first: a checkpoint above the last commit could not be used.
+        self._commit()
+        try:
+            write_checkpoint(self._job.checkpoints / f"{self._feed.count:016d}", self._now())
+        except OutputError as error:
+            self._warnings.append(f"a checkpoint could not be written, the job goes on: {error}")
+            return
+        prune(self._job.checkpoints, keep=_KEPT_CHECKPOINTS)
+
+    def _tell(self, observers: Sequence[Observer]) -> None:
+        for observer in observers:
+            observer.observe(self._chain.ledger.steps, self._chain.plan.watermark)
+
+    def _outcome(self, state: Literal["finished", "stopped"]) -> Outcome:
+        ledger = self._chain.ledger
+        return Outcome(
+            state,
+            self._journal.epoch,
+            self._feed.count,
+            self._replayed,
+            ledger.summary(),
+            ledger.steps,
+            tuple(self._warnings),
+            self._savepoint,
+        )

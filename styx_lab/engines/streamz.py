@@ -1,0 +1,267 @@
+"""The streamz engine: our batches run through ordinary streamz nodes, one for each step.
+
+Law (engine parity): streamz only carries batches from operator to operator. Its own windows, sources and checkpoints are not
+used, for they know arrival order alone. Any node can be tapped with `.map`, `.sink` or a graph of the user's own; what a tap
+does cannot change what the flow gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+from streamz import Stream
+
+from styx_lab.connectors.formats.columns import conform
+from styx_lab.core.batch import Batch
+from styx_lab.core.events import DEAD_SCHEMA
+from styx_lab.core.operator import OUT, Emission, Operator
+from styx_lab.core.ports import Arrivals, Observer, Source
+from styx_lab.engines.feed import Feed, Slice
+from styx_lab.engines.ledger import Ledger
+from styx_lab.engines.plan import DEAD_LETTERS, Inputs, Plan, inputs_of
+from styx_lab.engines.result import Result, gather
+from styx_lab.errors import FlowError, RunError
+from styx_lab.flow.flow import Flow
+from styx_lab.flow.steps import Port, SourceStep, Step, To
+from styx_lab.operators.build import OpenModel
+
+__all__ = ["LiveFlow", "replay"]
+
+Events = Mapping[str, Any] | Sequence[Mapping[str, Any]] | pl.DataFrame
+
+
+class _StepNode(Stream):  # type: ignore[misc]
+    """A streamz node that runs one operator: waits for the slice on all its inputs, then emits it on each of its ports."""
+
+    def __init__(self, step: Step, upstreams: Mapping[Port, Stream], run: Callable[[Sequence[Batch]], Emission]) -> None:
+        self.step = step
+        self.emission: Emission | None = None
+        self.inputs: list[Batch] = []
+        self._run = run
+        self._from = {port: upstream for port, upstream in upstreams.items()}
+        self._held: dict[int, Batch] = {}
+        # The side ports are streams of their own; held here, for streamz forgets nodes that nobody holds.
+        self.ports: dict[str, Stream] = {OUT: self}
+        super().__init__(upstreams=list(dict.fromkeys(upstreams.values())), stream_name=step.name)
+
+    def side(self, name: str) -> Stream:
+        return self.ports.setdefault(name, Stream(stream_name=f"{self.step.name}.{name}"))
+
+    def update(self, x: Batch, who: Stream | None = None, metadata: Any = None) -> Any:
+        self._held[id(who)] = x
+        if len(self._held) < len(self.upstreams):
+            return []
+        self.inputs = [self._held[id(upstream)] for upstream in self._from.values()]
+        self._held = {}
+        self.emission = self._run(self.inputs)
+        results = []
+        for name, batch in self.emission.ports.items():
+            if name in self.ports:
+                results += self.ports[name]._emit(batch)
+        return results
+
+
+class LiveFlow:
+    """A flow on streamz, to be fed, tapped and watched. Make one with `flow.live()`.
+
+    Attributes:
+        flow: the flow.
+        outputs: the streamz node of each output, carrying frames; dead letters under `dead_letters`.
+    """
+
+    def __init__(self, flow: Flow, inputs: Mapping[str, Inputs], open_model: OpenModel) -> None:
+        self.flow = flow
+        self._plan = Plan(flow, inputs, open_model)
+        self._ledger = Ledger(flow)
+        self._nodes: dict[str, _StepNode] = {}
+        self._heads: dict[str, Stream] = {}
+        self._count = 0
+        self._offsets = dict.fromkeys(self._plan.sources, 0)
+        self._pieces: list[dict[str, pl.DataFrame]] = []
+        self._observers: list[Observer] = []
+        self._ended = False
+        self._failed: BaseException | None = None
+        self.outputs: dict[str, Stream] = {DEAD_LETTERS: Stream(stream_name=DEAD_LETTERS)}
+        for step in flow.steps:
+            self._wire(step)
+
+    def _wire(self, step: Step) -> None:
+        if isinstance(step, SourceStep):
+            self._heads[step.name] = head = Stream(stream_name=f"{step.name} (arrivals)")
+            self._nodes[step.name] = _StepNode(step, {Port(step.name, "arrivals"): head}, _passed_on)
+            return
+        upstreams = {
+            port: self._nodes[port.step] if port.name == OUT else self._nodes[port.step].side(port.name)
+            for port in step.inputs
+        }
+        if isinstance(step, To):
+            plan, name = self._plan, step.name
+            node = _StepNode(step, upstreams, lambda batches: Emission({OUT: batches[0]}))
+            self.outputs[name] = node.map(lambda batch, step=step: plan.shown(step, batch))
+        else:
+            operator: Operator = self._plan.operators[step.name]
+            node = _StepNode(step, upstreams, operator.process)
+        self._nodes[step.name] = node
+
+    def step(self, name: str, port: str = OUT) -> Stream:
+        """The streamz node of a step, carrying a `Batch` for each slice: tap it with `.map`, `.sink`, ...
+
+        Args:
+            name: the step's name.
+            port: `out`, or `late` of a window or pattern.
+        """
+        self.flow.step(name)
+        node = self._nodes[name]
+        return node if port == OUT else node.side(port)
+
+    def frames(self, name: str, port: str = OUT) -> Stream:
+        """The same as a streamz stream of Polars frames; slices without rows are left out."""
+        return self.step(name, port).map(lambda batch: batch.frame).filter(lambda frame: frame.height > 0)
+
+    def observe(self, observer: Observer) -> None:
+        """Tell an observer (a monitor) the counters after each slice."""
+        self._observers.append(observer)
+
+    def emit(self, events: Events, *, source: str | None = None, arrival: int | None = None) -> None:
+        """Feed events: one dict, many dicts, or a frame.
+
+        Args:
+            events: dicts are taken as JSON objects, so a value of the wrong type is a dead letter; a frame must have the
+                schema's columns and types.
+            source: which source, where the flow has several.
+            arrival: when they arrived, epoch ms. Without it they arrive when the newest event time so far says so.
+
+        Raises:
+            FlowError: on an unknown source.
+            SchemaError: when a frame is not of the schema.
+            RunError: after `finish()`, or after a step failed.
+        """
+        name = self._source(source)
+        step = next(step for step in self.flow.sources if step.name == name)
+        columns: pl.DataFrame | None = None
+        payloads: list[bytes] | None = None
+        if isinstance(events, pl.DataFrame):
+            columns = conform(events, step.schema, where=f"{step.where}, emit()")
+            height = columns.height
+        else:
+            payloads = [msgspec.json.encode(one) for one in ([events] if isinstance(events, Mapping) else events)]
+            height = len(payloads)
+        first = self._offsets[name]
+        self._offsets[name] += height
+        arrivals = Arrivals(
+            np.zeros(height, np.int32),
+            np.arange(first, first + height, dtype=np.int64),
+            None if arrival is None else np.full(height, arrival, np.int64),
+            payloads=payloads,
+            columns=columns,
+        )
+        self.feed(Slice({name: arrivals}, {name: np.arange(self._count, self._count + height, dtype=np.int64)}))
+
+    def _source(self, name: str | None) -> str:
+        known = list(self._plan.sources)
+        if name is None and len(known) == 1:
+            return known[0]
+        if name not in self._plan.sources:
+            raise FlowError("say which source", where="emit()", got=name, hint=f"source= one of {', '.join(known)}")
+        return name
+
+    def feed(self, piece: Slice) -> None:
+        """Feed a slice of the input's sequence."""
+        emissions = {
+            name: source.take(piece.arrivals[name], piece.sequence[name]) if name in piece.arrivals else source.idle()
+            for name, source in self._plan.sources.items()
+        }
+        self._count += len(piece)
+        self._pass_on(emissions)
+
+    def finish(self) -> Result:
+        """End the input: all that waits for a time fires. Gives the result of everything so far."""
+        if not self._ended:
+            order = 2 * self._count + 1
+            self._pass_on({name: source.end(order) for name, source in self._plan.sources.items()})
+            self._ended = True
+        return self.result()
+
+    def result(self) -> Result:
+        """Everything that came out so far."""
+        outputs = gather(self._pieces, self._plan.output_schemas())
+        self._pieces = [outputs]
+        return Result(self.flow, outputs, self._ledger.steps, self._ledger.summary())
+
+    def _pass_on(self, emissions: Mapping[str, Emission]) -> None:
+        if self._ended:
+            raise RunError("the input has ended", where=f"flow {self.flow.name!r}", hint="start another: flow.live()")
+        if self._failed is not None:
+            raise RunError(
+                "a step failed before", where=f"flow {self.flow.name!r}", got=str(self._failed), hint="start another"
+            ) from self._failed
+        try:
+            for name, emission in emissions.items():
+                self._heads[name].emit(emission)
+        except BaseException as error:
+            self._failed = error
+            raise
+        self._close_slice()
+
+    def _close_slice(self) -> None:
+        rows: dict[str, pl.DataFrame] = {}
+        dead = []
+        for step in self.flow.steps:
+            node = self._nodes[step.name]
+            assert node.emission is not None
+            if isinstance(step, To):
+                rows[step.name] = self._plan.shown(step, node.emission.ports[OUT])
+            elif node.emission.dead is not None:
+                dead.append(node.emission.dead)
+            inputs = [] if isinstance(step, SourceStep) else node.inputs
+            self._ledger.note(step, inputs, Emission({}) if isinstance(step, To) else node.emission)
+            node.emission = None
+        self._ledger.close_slice()
+        rows[DEAD_LETTERS] = pl.concat(dead) if dead else pl.DataFrame(schema=DEAD_SCHEMA)
+        self.outputs[DEAD_LETTERS].emit(rows[DEAD_LETTERS])
+        self._pieces.append(rows)
+        for observer in self._observers:
+            observer.observe(self._ledger.steps, self._plan.watermark)
+
+
+def _passed_on(inputs: Sequence[Any]) -> Emission:
+    # A source's node is fed with what the source operator said.
+    return inputs[0]  # type: ignore[no-any-return]
+
+
+def replay(
+    flow: Flow,
+    sources: Mapping[str, Source],
+    open_model: OpenModel,
+    *,
+    batch: int = 10_000,
+    observers: Sequence[Observer] = (),
+    limit: int | None = None,
+) -> Result:
+    """Run a flow over finite sources at full speed, through streamz.
+
+    Args:
+        flow: what to run.
+        sources: an opened source for each source step; closed at the end.
+        open_model: opens a model by its reference.
+        batch: events a slice; shows in no output.
+        observers: told the counters after each slice.
+        limit: stop after so many events.
+    """
+    feed = Feed(sources)
+    live = LiveFlow(flow, inputs_of(sources), open_model)
+    for observer in observers:
+        live.observe(observer)
+    try:
+        while (most := batch if limit is None else min(batch, limit - feed.count)) > 0:
+            piece = feed.next(most)
+            if piece is None:
+                break
+            live.feed(piece)
+        return live.finish()
+    finally:
+        feed.close()

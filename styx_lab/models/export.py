@@ -1,0 +1,144 @@
+"""A fitted pipeline becomes PMML bytes: sklearn2pmml with its representation, its verification rows, and no telemetry.
+
+Law: the bytes depend on the pipeline and the rows alone (no clock in them), and have passed the guard before they are
+given out.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from styx_lab.errors import InputMissingError, ModelError, OutputError
+from styx_lab.models.guard import check_pmml
+from styx_lab.models.java import find_java
+from styx_lab.models.versions import check_training_versions
+
+__all__ = ["NO_TELEMETRY", "VERIFY_PRECISION", "export_pipeline"]
+
+NO_TELEMETRY: Final = ("-Dhttps.proxyHost=", f"-Djdk.net.hosts.file={os.devnull}")
+"""sklearn2pmml posts each failed conversion to a server of its makers, and has no switch for that. With an empty file
+of hosts and no proxy its Java can find no server at all; these options win over those in JAVA_TOOL_OPTIONS."""
+VERIFY_PRECISION: Final = 1e-9
+"""How near an answer must come to an embedded one, as a share of it."""
+
+_TIMESTAMP: Final = re.compile(rb"\s*<Timestamp>[^<]*</Timestamp>")
+_one_at_a_time = threading.Lock()
+
+
+def export_pipeline(
+    pipeline: Any,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    name: str = "model",
+    verify: Any = None,
+    precision: float = VERIFY_PRECISION,
+) -> bytes:
+    """Export a fitted PMMLPipeline as PMML: `export_pipeline(pipeline, "fraud.pmml", name="fraud", verify=frame)`.
+
+    >>> export_pipeline("not a pipeline", name="fraud")
+    Traceback (most recent call last):
+        ...
+    styx_lab.errors.ModelError: model 'fraud': only a fitted PMMLPipeline can be exported; got 'str'. Try: ...
+
+    Args:
+        pipeline: a `sklearn2pmml.pipeline.PMMLPipeline` after `fit`; it is left as it is.
+        path: where to write it as well; written whole or not at all.
+        name: what to call the model in errors.
+        verify: a pandas or Polars frame of the pipeline's inputs; its rows are embedded with the pipeline's answers,
+            and every scorer asks for them when it loads the model.
+        precision: how near those answers must come.
+
+    Raises:
+        ModelError: when the pipeline cannot be exported; the message carries sklearn2pmml's own.
+        MissingDependencyError: when Java or a package is missing or of a wrong version.
+        OutputError, InputMissingError: when the file cannot be written.
+    """
+    check_training_versions()
+    where = f"model {name!r}"
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+    from sklearn2pmml.pipeline import PMMLPipeline
+
+    hint = "PMMLPipeline([...]).fit(x, y), with x and y as pandas objects that have names"
+    if not isinstance(pipeline, PMMLPipeline):
+        raise ModelError(
+            "only a fitted PMMLPipeline can be exported", where=where, got=type(pipeline).__name__, hint=hint
+        )
+    try:
+        check_is_fitted(pipeline)
+    except NotFittedError as error:
+        raise ModelError("the pipeline is not fitted", where=where, hint=hint) from error
+    target = Path(path) if path is not None else None
+    if target is not None and not target.parent.is_dir():
+        raise InputMissingError("there is no such folder to export to", where=where, got=str(target.parent))
+    # The converter puts attributes of its own on the steps, and verify one on the pipeline.
+    pipeline = copy.deepcopy(pipeline)
+    if verify is not None:
+        rows = verify.to_pandas() if isinstance(verify, pl.DataFrame) else verify
+        try:
+            pipeline.verify(rows, precision=precision, zeroThreshold=precision)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ModelError(f"the verification rows do not fit the pipeline ({error})", where=where) from error
+    pmml = _TIMESTAMP.sub(b"", _convert(pipeline, where), count=1)
+    check_pmml(pmml, name=name)
+    if target is not None:
+        _write(target, pmml, where)
+    return pmml
+
+
+def _convert(pipeline: Any, where: str) -> bytes:
+    import sklearn2pmml as package
+
+    java = find_java()
+    said: list[str] = []
+    home = str(java.home) if java.home is not None else None
+    # The folder is the user's alone (mode 0700).
+    with tempfile.TemporaryDirectory(prefix="styx-export-") as folder, _one_at_a_time:
+        path = os.path.join(folder, "model.pmml")
+        # sklearn2pmml prints what its Java says, and an advertisement. Its own name `print` is put aside for the call;
+        # to redirect stdout would swallow what other threads print.
+        vars(package)["print"] = lambda *parts: said.append(" ".join(str(part) for part in parts))
+        try:
+            package.sklearn2pmml(pipeline, path, with_repr=True, java_home=home, java_opts=list(NO_TELEMETRY))
+            return Path(path).read_bytes()
+        except (RuntimeError, TypeError, ValueError, OSError) as error:
+            raise ModelError(
+                f"sklearn2pmml cannot export it: {_reason(said, error)}",
+                where=where,
+                hint="see docs/models.md for which estimators can be exported",
+            ) from error
+        finally:
+            vars(package).pop("print", None)
+
+
+def _reason(said: list[str], error: Exception) -> str:
+    """The converter's own sentence out of what its Java printed."""
+    causes = re.findall(
+        r"^(?:Caused by: |Exception in thread \"\S+\" )?(?:[a-z]\w*\.)+\w+(?:Exception|Error): (.+)$",
+        "\n".join(said),
+        re.MULTILINE,
+    )
+    return (causes[-1] if causes else str(error)).strip()[:500]
+
+
+def _write(target: Path, pmml: bytes, where: str) -> None:
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        with open(partial, "wb") as file:
+            file.write(pmml)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, target)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(
+            f"the PMML file cannot be written ({error.strerror})", where=where, got=str(target), hint="free some space"
+        ) from error

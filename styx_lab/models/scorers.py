@@ -1,0 +1,49 @@
+"""One way to open a model for scoring; the evaluator behind it is a word.
+
+Law: every engine is a row of one table, opened in the same manner, so that another can be added without a
+change elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from styx_lab.core.ports import ModelRecord, Scorer
+from styx_lab.errors import ModelError
+
+__all__ = ["ENGINES", "open_scorer"]
+
+
+def _pypmml(name: str, pmml: bytes) -> Scorer:
+    from styx_lab.models.pypmml_scorer import PypmmlScorer
+
+    return PypmmlScorer(name, pmml)
+
+
+_OPEN: Final[dict[str, Callable[[str, bytes], Scorer]]] = {"pypmml": _pypmml}
+ENGINES: Final = tuple(_OPEN)
+"""The evaluators of PMML that can be asked for by name."""
+
+
+def open_scorer(record: ModelRecord, engine: str = "pypmml") -> Scorer:
+    """Open a model of the store for scoring: `open_scorer(store.get_model("fraud@champion"))`.
+
+    >>> record = ModelRecord("fraud", 3, b"<PMML/>", sha256="", created="", meta={})
+    >>> open_scorer(record, engine="abacus")
+    Traceback (most recent call last):
+        ...
+    styx_lab.errors.ModelError: model 'fraud@3': unknown engine; got 'abacus'. Try: one of pypmml
+
+    Args:
+        record: the model as the store keeps it.
+        engine: the evaluator.
+
+    Raises:
+        ModelError: on an unknown engine, or when the model is refused.
+        MissingDependencyError: when the engine needs something that is not installed.
+    """
+    name = f"{record.name}@{record.version}"
+    if engine not in _OPEN:
+        raise ModelError("unknown engine", where=f"model {name!r}", got=engine, hint=f"one of {', '.join(_OPEN)}")
+    return _OPEN[engine](name, record.pmml)

@@ -1,0 +1,1 @@
+"""What each step means: the operators, one for each step spec."""

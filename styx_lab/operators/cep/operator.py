@@ -1,0 +1,231 @@
+"""Pattern detection: RawEvents -> BusinessEvents.
+
+Laws: events of a key are taken in order of event time once the watermark has passed them, so arrival order within the bound
+changes nothing; an event at or below the watermark when it comes is late, and goes to `.late`. A match comes out at the
+watermark step that released its last event; matches of one step in order of that event's time, then of its arrival, then of
+the match's start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from styx_lab.core.batch import Batch, Int64s
+from styx_lab.core.events import ARRIVAL, DETECTED, ORIGIN, TIME, canonical_json, origins
+from styx_lab.core.keys import KeyIndex
+from styx_lab.core.operator import LATE, OUT, Emission, Operator
+from styx_lab.core.schema import TIME_DTYPE
+from styx_lab.core.state import GROUP, State
+from styx_lab.errors import CheckpointError
+from styx_lab.flow.steps import Detect
+from styx_lab.flow.types import StreamType
+from styx_lab.operators.cep.compile import compile_pattern
+from styx_lab.operators.cep.match import PartialMatches, advance
+from styx_lab.operators.cep.rows import EventRows
+from styx_lab.operators.shape import truth
+
+__all__ = ["DetectOperator"]
+
+_VERSION: Final = 1
+
+
+def _none() -> Int64s:
+    return np.empty(0, np.int64)
+
+
+class DetectOperator(Operator):
+    """Runs a `Detect`.
+
+    State, per key: events that the watermark has not passed yet; partial matches; the rows of the events in them. All of it
+    goes once no match can use it.
+    """
+
+    def __init__(self, step: Detect, stream: StreamType, output: StreamType) -> None:
+        self._step = step
+        self._program = compile_pattern(step.pattern)
+        self._stream = stream
+        self._output = output.schema
+        self._parts = step.parts(stream)
+        self._columns = [expression.polars().alias(name) for name, expression in step.columns]
+        self._reset()
+
+    def _reset(self) -> None:
+        self._keys = KeyIndex(self._stream.key)
+        self._partials = PartialMatches(self._program.length)
+        self._rows = EventRows(self._stream.schema)
+        self._next_number = 0
+        self._last_keys = 0
+        # What waits for the watermark, in order of arrival.
+        self._times, self._slots, self._masks, self._numbers = _none(), _none(), _none(), _none()
+
+    def process(self, inputs: Sequence[Batch]) -> Emission:
+        """See `Operator.process`."""
+        (batch,) = inputs
+        times = batch.frame[TIME].to_physical().to_numpy()
+        late = times <= batch.watermarks()
+        self._take(batch.frame if not late.any() else batch.frame.filter(pl.Series(~late)), times[~late])
+        matched = self._release(batch)
+        return Emission(
+            {OUT: matched, LATE: batch.keep(late)},
+            late_order=batch.order[late],
+            counts={"matches": len(matched)},
+        )
+
+    def _take(self, frame: pl.DataFrame, times: Int64s) -> None:
+        if frame.is_empty():
+            return
+        masks = np.zeros(frame.height, np.int64)
+        for bit, conditions in enumerate(self._program.conditions):
+            masks |= truth(frame, conditions).astype(np.int64) << bit
+        numbers = np.arange(self._next_number, self._next_number + frame.height)
+        self._next_number += frame.height
+        # Only events that meet some condition can be part of a match; the others matter where one must be the very next.
+        useful = masks != 0
+        self._rows.add(frame.filter(pl.Series(useful)), numbers[useful])
+        kept = np.ones(len(useful), np.bool_) if self._program.strict.any() else useful
+        slots = self._keys.slots(frame if kept.all() else frame.filter(pl.Series(kept)))
+        self._times = np.concatenate([self._times, times[kept]])
+        self._slots = np.concatenate([self._slots, slots])
+        self._masks = np.concatenate([self._masks, masks[kept]])
+        self._numbers = np.concatenate([self._numbers, numbers[kept]])
+
+    def _release(self, batch: Batch) -> Batch:
+        ripe = self._times <= batch.after
+        if not ripe.any() or not len(batch.steps):
+            return Batch(pl.DataFrame(schema=self._output), _none(), batch.before, batch.steps)
+        arranged = np.flatnonzero(ripe)[np.argsort(self._times[ripe], kind="stable")]
+        times = self._times[arranged]
+        completed, numbers = advance(
+            self._partials,
+            times,
+            self._slots[arranged],
+            self._masks[arranged],
+            self._numbers[arranged],
+            bits=self._program.bits,
+            strict=self._program.strict,
+            within_ms=self._program.within_ms,
+        )
+        slots = self._slots[arranged][completed]
+        due = batch.steps.due(times[completed])
+        waiting = ~ripe
+        self._times, self._slots = self._times[waiting], self._slots[waiting]
+        self._masks, self._numbers = self._masks[waiting], self._numbers[waiting]
+        frame = self._matches(slots, numbers, times[completed], batch.steps.clock[due])
+        self._forget(batch.after)
+        return Batch(frame, batch.steps.order[due], batch.before, batch.steps)
+
+    def _matches(self, slots: Int64s, numbers: np.ndarray, times: Int64s, clock: Int64s) -> pl.DataFrame:
+        if not len(slots):
+            return pl.DataFrame(schema=self._output)
+        taken = [self._rows.find(numbers[:, state]) for state in range(self._program.length)]
+        fields = list(self._stream.columns)
+        parts = []
+        for part, (first, last) in zip(self._step.pattern.parts, self._program.slices, strict=True):
+            if part.many:
+                columns = [
+                    pl.concat_list([pl.lit(taken[state][name]) for state in range(first, last)]).alias(name)
+                    for name in [*dict(fields), TIME]
+                ]
+            else:
+                columns = [pl.lit(taken[first][name]).alias(name) for name in [*dict(fields), TIME]]
+            parts.append(pl.struct(columns).alias(part.name))
+        keys = self._keys.frame(slots, self._output)
+        frame = keys.with_columns(*parts).with_columns(
+            *self._columns,
+            pl.Series(TIME, times).cast(TIME_DTYPE),
+            pl.Series(ARRIVAL, clock).cast(TIME_DTYPE),
+            pl.Series(DETECTED, clock).cast(TIME_DTYPE),
+            pl.Series(ORIGIN, self._origins(keys, taken), pl.String),
+        )
+        return frame.select(list(self._output))
+
+    def _origins(self, keys: pl.DataFrame, taken: Sequence[pl.DataFrame]) -> list[str]:
+        places = [origins(rows) for rows in taken]
+        made = []
+        for match, key in enumerate(keys.rows()):
+            parts = {
+                part.name: [places[state][match] for state in range(first, last)]
+                for part, (first, last) in zip(self._step.pattern.parts, self._program.slices, strict=True)
+            }
+            made.append(canonical_json([self._step.name, key, parts]).decode())
+        return made
+
+    def _forget(self, watermark: int) -> None:
+        """Let go of rows and keys that nothing can use, once they are more than half of all."""
+        if not self._rows.worth_sweeping and self._keys.capacity < 2 * self._last_keys + 4096:
+            return
+        self._partials.drop_expired(watermark, self._program.within_ms)
+        living = self._partials.living()
+        events = self._partials.events[living]
+        used = np.arange(events.shape[1]) < self._partials.state[living][:, None]
+        self._rows.keep(np.concatenate([self._numbers, events[used]]))
+        slots = np.unique(np.concatenate([self._slots, self._partials.slot[living]]))
+        held = np.array([slot for slot, key in enumerate(self._keys.keys) if key is not None], np.int64)
+        self._keys.release(np.setdiff1d(held, slots))
+        self._last_keys = len(self._keys)
+
+    def size(self) -> Mapping[str, int]:
+        """See `Operator.size`."""
+        return {
+            "keys": len(self._keys),
+            "waiting": len(self._times),
+            "partial_matches": len(self._partials),
+            "events": len(self._rows),
+        }
+
+    def snapshot(self) -> State:
+        """See `Operator.snapshot`."""
+        schema = {name: self._stream.schema[name] for name in self._stream.key}
+        living = self._partials.living()
+        living = living[np.lexsort((self._partials.events[living, 0], self._partials.start[living]))]
+        waiting = self._keys.frame(self._slots, schema).with_columns(
+            pl.Series("_at", self._times, pl.Int64),
+            pl.Series("_mask", self._masks, pl.Int64),
+            pl.Series("_number", self._numbers, pl.Int64),
+            pl.Series(GROUP, self._keys.groups[self._slots], pl.UInt8),
+        )
+        slots = self._partials.slot[living]
+        partials = self._keys.frame(slots, schema).with_columns(
+            pl.Series("_start", self._partials.start[living], pl.Int64),
+            pl.Series("_state", self._partials.state[living], pl.Int32),
+            *(
+                pl.Series(f"_event_{place}", self._partials.events[living, place], pl.Int64)
+                for place in range(self._partials.events.shape[1])
+            ),
+            pl.Series(GROUP, self._keys.groups[slots], pl.UInt8),
+        )
+        rows = self._rows.frame()
+        groups = pl.concat(
+            [waiting.select("_number", GROUP)]
+            + [
+                partials.filter(pl.col("_state") > place).select(pl.col(f"_event_{place}").alias("_number"), GROUP)
+                for place in range(self._partials.events.shape[1])
+            ]
+        ).unique()
+        kept = rows.join(groups, on="_number", how="inner", maintain_order="left")
+        return State({"next_number": self._next_number}, {"waiting": waiting, "partials": partials, "rows": kept}, _VERSION)
+
+    def restore(self, states: Sequence[State]) -> None:
+        """See `Operator.restore`."""
+        state = State.union(states, where=self._step.where)
+        if state.version != _VERSION:
+            raise CheckpointError("state of an unknown layout", where=self._step.where, got=state.version)
+        self._reset()
+        self._next_number = state.meta["next_number"]
+        rows = state.tables["rows"].drop(GROUP).sort("_number")
+        self._rows.add(rows.drop("_number"), rows["_number"].to_numpy())
+        waiting = state.tables["waiting"].sort("_number")
+        self._slots = self._keys.slots(waiting)
+        self._times = waiting["_at"].to_numpy().copy()
+        self._masks = waiting["_mask"].to_numpy().copy()
+        self._numbers = waiting["_number"].to_numpy().copy()
+        partials = state.tables["partials"].sort("_start", "_event_0")
+        slots = self._keys.slots(partials)
+        events = partials.select(f"_event_{place}" for place in range(self._partials.events.shape[1])).to_numpy()
+        self._partials.fill(
+            partials["_start"].to_numpy(), partials["_state"].to_numpy(), slots, events, self._keys.capacity
+        )

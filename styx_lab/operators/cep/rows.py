@@ -1,0 +1,73 @@
+"""The rows of the events that a match may still need, found by their number.
+
+Law: memory grows with what is needed; a sweep is paid for by the rows that came since the last one.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from styx_lab.core.batch import Int64s
+
+__all__ = ["EventRows"]
+
+_NUMBER: Final = "_number"
+_FEW: Final = 4096
+
+
+class EventRows:
+    """Rows in order of their numbers.
+
+    >>> rows = EventRows({"a": pl.String()})
+    >>> rows.add(pl.DataFrame({"a": ["x", "y"]}), np.array([3, 7]))
+    >>> rows.find(np.array([7, 7]))["a"].to_list()
+    ['y', 'y']
+    """
+
+    def __init__(self, schema: dict[str, pl.DataType]) -> None:
+        self._frame = pl.DataFrame(schema=schema)
+        self._numbers = np.empty(0, np.int64)
+        self._added: list[tuple[pl.DataFrame, Int64s]] = []
+        self._count = 0
+        self._swept = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, frame: pl.DataFrame, numbers: Int64s) -> None:
+        """Keep rows; their numbers are greater than all before."""
+        if frame.height:
+            self._added.append((frame, numbers))
+            self._count += frame.height
+
+    def _whole(self) -> pl.DataFrame:
+        if self._added:
+            self._frame = pl.concat([self._frame, *(frame for frame, _ in self._added)], rechunk=False)
+            self._numbers = np.concatenate([self._numbers, *(numbers for _, numbers in self._added)])
+            self._added = []
+        return self._frame
+
+    def find(self, numbers: Int64s) -> pl.DataFrame:
+        """The rows of these numbers, in that order."""
+        frame = self._whole()
+        return frame[np.searchsorted(self._numbers, numbers)]
+
+    @property
+    def worth_sweeping(self) -> bool:
+        """Whether the rows have more than doubled since the last sweep."""
+        return self._count > 2 * self._swept + _FEW
+
+    def keep(self, numbers: Int64s) -> None:
+        """Forget all rows but these."""
+        frame = self._whole()
+        kept = np.isin(self._numbers, numbers)
+        self._frame = frame.filter(pl.Series(kept)).rechunk()
+        self._numbers = self._numbers[kept]
+        self._count = self._swept = self._frame.height
+
+    def frame(self) -> pl.DataFrame:
+        """All rows, with their numbers in `_number`."""
+        return self._whole().with_columns(pl.Series(_NUMBER, self._numbers, pl.Int64))

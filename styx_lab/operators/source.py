@@ -1,0 +1,181 @@
+"""The source operator: arrivals in, RawEvents out, with their watermark steps.
+
+Laws: read = decoded + dead; the watermark is a function of the sequence of arrivals; an event far in the future closes no
+window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from styx_lab.connectors.formats.columns import nan_to_null
+from styx_lab.connectors.formats.decode import decode
+from styx_lab.connectors.formats.decoded import EncodedFormat
+from styx_lab.core.batch import Batch, Int64s, Steps
+from styx_lab.core.events import ARRIVAL, OFFSET, PARTITION, SOURCE, TIME, dead_letters
+from styx_lab.core.operator import OUT, Emission
+from styx_lab.core.ports import Arrivals
+from styx_lab.core.schema import TIME_DTYPE
+from styx_lab.core.state import State
+from styx_lab.core.time import MAX_WATERMARK, MIN_WATERMARK, duration_text, iso_ms
+from styx_lab.core.watermark import WatermarkTracker
+from styx_lab.flow.steps import SourceStep
+from styx_lab.flow.types import StreamType
+
+__all__ = ["SourceOperator"]
+
+_LATEST_MS: Final = 253_402_300_799_999  # the last ms of the year 9999
+_UNKNOWN: Final = MIN_WATERMARK
+
+
+class SourceOperator:
+    """Runs a `SourceStep`: decodes, reads event time and key, stamps positions, follows the watermark.
+
+    Args:
+        step: the spec.
+        stream: the type of its output.
+        partitions: the partitions known before the first event.
+        format: how payloads are encoded: `json`, `csv` or `frame` (columns already).
+        header: the columns of a CSV line.
+    """
+
+    def __init__(
+        self,
+        step: SourceStep,
+        stream: StreamType,
+        partitions: Sequence[int],
+        format: EncodedFormat,
+        header: Sequence[str] = (),
+    ) -> None:
+        self._step = step
+        self._names = list(stream.schema)
+        self._schema = step.schema.polars
+        self._format = format
+        self._header = tuple(header)
+        self._tracker = WatermarkTracker(partitions, bound_ms=step.max_delay_ms)
+
+    @property
+    def watermark(self) -> int:
+        """The source's watermark now, epoch ms."""
+        return self._tracker.watermark
+
+    @property
+    def newest(self) -> int:
+        """The greatest event time seen, epoch ms."""
+        return self._tracker.newest
+
+    def take(self, arrivals: Arrivals, sequence: Int64s) -> Emission:
+        """The next arrivals; `sequence` numbers them within the whole flow's input (rising)."""
+        before = self._tracker.watermark
+        decoded = decode(arrivals, self._step.schema, format=self._format, header=self._header)
+        frame, good = decoded.frame, np.asarray(decoded.good, np.int64)
+        reasons: dict[int, str] = dict(decoded.dead)
+        frame, nans = nan_to_null(frame)
+        times, refused = _event_times(frame[self._step.time])
+        for name in self._step.key:
+            for row in np.flatnonzero(frame[name].is_null().to_numpy()).tolist():
+                refused.setdefault(row, f"null_key: {name}")
+        arrived = None if arrivals.arrival is None else arrivals.arrival[good]
+        if arrived is not None:
+            far = np.flatnonzero((times > arrived + self._step.max_future_ms) & (times != _UNKNOWN))
+            for row in far.tolist():
+                ahead = duration_text(int(times[row] - arrived[row]))
+                refused.setdefault(row, f"far_future: event time is {ahead} after its arrival")
+        if refused:
+            reasons.update((int(good[row]), reason) for row, reason in refused.items())
+            kept = np.ones(len(good), np.bool_)
+            kept[list(refused)] = False
+            frame, good, times = frame.filter(pl.Series(kept)), good[kept], times[kept]
+        if arrived is None:
+            arrived = np.maximum.accumulate(np.maximum(times, self._tracker.clock))
+        else:
+            arrived = arrivals.arrival[good] if arrivals.arrival is not None else arrived
+        order = sequence[good] * 2
+        steps = self._tracker.follow(times, arrivals.partition[good], arrived, order)
+        frame = frame.with_columns(
+            pl.Series(TIME, times).cast(TIME_DTYPE),
+            pl.Series(ARRIVAL, arrived).cast(TIME_DTYPE),
+            pl.lit(self._step.name).alias(SOURCE),
+            pl.Series(PARTITION, arrivals.partition[good], pl.Int32),
+            pl.Series(OFFSET, arrivals.offset[good], pl.Int64),
+        ).select(self._names)
+        counts = {"read": len(arrivals), "decoded": len(good)}
+        if nans:
+            counts["nan_to_null"] = nans
+        dead_rows = sorted(reasons)
+        return Emission(
+            {OUT: Batch(frame, order, before, steps)},
+            dead=self._dead(arrivals, dead_rows, [reasons[row] for row in dead_rows]) if reasons else None,
+            dead_order=sequence[dead_rows] * 2 if reasons else np.empty(0, np.int64),
+            counts=counts,
+        )
+
+    def end(self, order: int) -> Emission:
+        """The end of input: the watermark at infinity."""
+        before = self._tracker.watermark
+        self._tracker.watermark = MAX_WATERMARK
+        clock = max(self._tracker.clock, 0)
+        steps = Steps(np.array([order], np.int64), np.array([MAX_WATERMARK], np.int64), np.array([clock], np.int64))
+        return Emission({OUT: Batch(self._empty(), np.empty(0, np.int64), before, steps)})
+
+    def idle(self) -> Emission:
+        """A slice in which this source had nothing."""
+        return Emission({OUT: Batch(self._empty(), np.empty(0, np.int64), self._tracker.watermark)})
+
+    def snapshot(self) -> State:
+        """The watermark of each partition."""
+        return State(meta={"watermark": self._tracker.to_json()})
+
+    def restore(self, states: Sequence[State]) -> None:
+        """Go on from a snapshot."""
+        self._tracker.from_json(State.union(states, where=self._step.where).meta["watermark"])
+
+    def _empty(self) -> pl.DataFrame:
+        return pl.DataFrame(schema=self._schema).with_columns(
+            pl.lit(None, TIME_DTYPE).alias(TIME),
+            pl.lit(None, TIME_DTYPE).alias(ARRIVAL),
+            pl.lit(None, pl.String).alias(SOURCE),
+            pl.lit(None, pl.Int32).alias(PARTITION),
+            pl.lit(None, pl.Int64).alias(OFFSET),
+        )
+
+    def _dead(self, arrivals: Arrivals, rows: list[int], reasons: list[str]) -> pl.DataFrame:
+        known = arrivals.arrival
+        frame = pl.DataFrame(
+            {
+                SOURCE: [self._step.name] * len(rows),
+                PARTITION: pl.Series(arrivals.partition[rows], dtype=pl.Int32),
+                OFFSET: pl.Series(arrivals.offset[rows], dtype=pl.Int64),
+                ARRIVAL: pl.Series([None] * len(rows) if known is None else known[rows], dtype=pl.Int64),
+            }
+        ).with_columns(pl.col(ARRIVAL).cast(TIME_DTYPE))
+        if arrivals.payloads is not None:
+            return dead_letters(self._step.name, frame, reasons, [arrivals.payloads[row] for row in rows])
+        assert arrivals.columns is not None
+        return dead_letters(self._step.name, arrivals.columns[rows].hstack(frame), reasons)
+
+
+def _event_times(column: pl.Series) -> tuple[Int64s, dict[int, str]]:
+    """Epoch ms of each row (`_UNKNOWN` where there is none), and why not."""
+    refused: dict[int, str] = {}
+    if column.dtype == pl.String:
+        found: list[Any] = []
+        for row, value in enumerate(column.to_list()):
+            try:
+                found.append(None if value is None else iso_ms(value))
+            except ValueError:
+                refused[row] = f"bad_time: {value!r} is no ISO 8601 time"
+                found.append(_UNKNOWN)
+        column = pl.Series(found, dtype=pl.Int64)
+    elif column.dtype.is_temporal():
+        column = column.cast(TIME_DTYPE).to_physical()
+    for row in np.flatnonzero(column.is_null().to_numpy()).tolist():
+        refused[row] = "no_time: the event time is null"
+    times = column.fill_null(_UNKNOWN).to_numpy().astype(np.int64)
+    for row in np.flatnonzero(np.abs(times) > _LATEST_MS).tolist():
+        refused.setdefault(row, f"bad_time: {times[row]} ms is beyond the year 9999")
+    return times, refused

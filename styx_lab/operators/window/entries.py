@@ -1,0 +1,183 @@
+"""Entries: what is kept of each key in each pane, as flat arrays that compiled code finds its way in.
+
+Laws: an entry is found by its key's slot and its pane, both compared; what is let go can be used again at once.
+
+A *pane* is the stretch of event time that no window's edge divides: gcd(size, slide) long. An *entry* is a row of `entries`,
+with its partial in `real` and `whole`. Entries are found through a hash table (open addressing) and hang in their pane's list
+in order of their first event.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from numba import njit
+
+from styx_lab.core.batch import Int64s
+from styx_lab.operators.window.layout import Array
+from styx_lab.operators.window.partial import NARROW, OP_REAL_SUM
+
+__all__ = ["EntryArrays", "drop_pane", "find", "rehash", "take_entries", "take_entry"]
+
+# Columns of `entries`.
+KEY, PANE, RANK, ORDER, PLACE, EVENTS, NEXT = range(7)
+ENTRY_COLUMNS: Final = 8  # one cache line
+# Columns of `panes`, whose live rows are sorted by number.
+NUMBER, HEAD, TAIL, SIZE = range(4)
+PANE_COLUMNS: Final = 4
+# Columns of `keys`, by slot.
+HELD, STAMP, ROW, IDLE = range(4)
+KEY_COLUMNS: Final = 4
+# Words of `control`.
+FREE, FIRST, LAST, NEXT_RANK, WIDE_FREE, STAMPS, NEXT_END, IDLES, AT_ROW, AT_STEP, FIRED = range(11)
+CONTROL_WORDS: Final = 11
+
+
+class EntryArrays(NamedTuple):
+    """The whole state, as flat arrays (see the columns' names above)."""
+
+    control: Int64s
+    table: Int64s
+    """An entry's number and 1, or 0; a power of two long, at most half full."""
+    entries: Array
+    real: Array
+    whole: Array
+    free: Int64s
+    """A stack of free entries."""
+    panes: Array
+    heap: Int64s
+    keys: Array
+    idle: Int64s
+    wide: Array
+    wide_free: Int64s
+    """A stack of free wide sums."""
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _home(slot, pane, mask):  # type: ignore[no-untyped-def]
+    mixed = slot * 0x1E3779B97F4A7C15 + pane * 0x632BE59BD9B4E019
+    mixed ^= mixed >> 32
+    mixed *= 0x2545F4914F6CDD1D
+    return (mixed ^ (mixed >> 29)) & mask
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def find(table, entries, slot, pane):  # type: ignore[no-untyped-def]
+    """The place in the table of a key's pane, or of the gap where it would go."""
+    mask = len(table) - 1
+    place = _home(slot, pane, mask)
+    while True:
+        entry = table[place] - 1
+        if entry < 0 or (entries[entry, KEY] == slot and entries[entry, PANE] == pane):
+            return place
+        place = (place + 1) & mask
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _remove(table, entries, place):  # type: ignore[no-untyped-def]
+    """Close the gap that an entry leaves, so that no search ends early."""
+    mask = len(table) - 1
+    gap = place
+    while True:
+        place = (place + 1) & mask
+        entry = table[place] - 1
+        if entry < 0:
+            break
+        home = _home(entries[entry, KEY], entries[entry, PANE], mask)
+        if (place - home) & mask >= (place - gap) & mask:
+            table[gap] = table[place]
+            gap = place
+    table[gap] = 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def rehash(old, table, entries):  # type: ignore[no-untyped-def]
+    """Fill an empty table with the entries of a smaller one."""
+    for known in old:
+        if known:
+            table[find(table, entries, entries[known - 1, KEY], entries[known - 1, PANE])] = known
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _pane_row(control, panes, number):  # type: ignore[no-untyped-def]
+    """The row of a pane; a new one is put in where it belongs."""
+    low = control[FIRST]
+    high = control[LAST]
+    while low < high:
+        middle = (low + high) // 2
+        if panes[middle, NUMBER] < number:
+            low = middle + 1
+        else:
+            high = middle
+    if low < control[LAST] and panes[low, NUMBER] == number:
+        return low
+    for row in range(control[LAST], low, -1):
+        for column in range(PANE_COLUMNS):
+            panes[row, column] = panes[row - 1, column]
+    control[LAST] += 1
+    panes[low, NUMBER] = number
+    panes[low, HEAD] = -1
+    panes[low, TAIL] = -1
+    panes[low, SIZE] = 0
+    return low
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def take_entry(state, slot, pane, real_start, whole_start):  # type: ignore[no-untyped-def]
+    """The entry of a key's pane, and whether it is new. There must be a free one."""
+    place = find(state.table, state.entries, slot, pane)
+    if state.table[place]:
+        return state.table[place] - 1, False
+    control = state.control
+    control[FREE] -= 1
+    entry = state.free[control[FREE]]
+    state.table[place] = entry + 1
+    line = state.entries[entry]
+    line[KEY] = slot
+    line[PANE] = pane
+    line[RANK] = control[NEXT_RANK]
+    line[EVENTS] = 0
+    line[NEXT] = -1
+    control[NEXT_RANK] += 1
+    for word in range(len(real_start)):
+        state.real[entry, word] = real_start[word]
+    for word in range(len(whole_start)):
+        state.whole[entry, word] = whole_start[word]
+    row = _pane_row(control, state.panes, pane)
+    if state.panes[row, SIZE]:
+        state.entries[state.panes[row, TAIL], NEXT] = entry
+    else:
+        state.panes[row, HEAD] = entry
+    state.panes[row, TAIL] = entry
+    state.panes[row, SIZE] += 1
+    state.keys[slot, HELD] += 1
+    return entry, True
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def take_entries(state, slots, panes, real_start, whole_start, entries):  # type: ignore[no-untyped-def]
+    """The entries of many keys' panes, in order of their first events."""
+    for row in range(len(slots)):
+        entries[row], _ = take_entry(state, slots[row], panes[row], real_start, whole_start)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def drop_pane(state, operations, row):  # type: ignore[no-untyped-def]
+    """Let go of a pane's entries."""
+    control, entries, keys = state.control, state.entries, state.keys
+    entry = state.panes[row, HEAD]
+    while entry >= 0:
+        slot = entries[entry, KEY]
+        _remove(state.table, entries, find(state.table, entries, slot, entries[entry, PANE]))
+        for index in range(operations.shape[0]):
+            if operations[index, 0] == OP_REAL_SUM and state.whole[entry, operations[index, 3]] != NARROW:
+                state.wide_free[control[WIDE_FREE]] = state.whole[entry, operations[index, 3]]
+                control[WIDE_FREE] += 1
+        state.free[control[FREE]] = entry
+        control[FREE] += 1
+        keys[slot, HELD] -= 1
+        if keys[slot, HELD] == 0 and keys[slot, IDLE] == 0:
+            keys[slot, IDLE] = 1
+            state.idle[control[IDLES]] = slot
+            control[IDLES] += 1
+        entry = entries[entry, NEXT]

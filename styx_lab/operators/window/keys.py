@@ -1,0 +1,76 @@
+"""The keys of a window's results: their columns and the beginning of their origin, by slot.
+
+Law: the origin of a result is the canonical JSON `[step, key..., window start ms, window end ms, firing]`; it depends on the
+key's value, never on its slot.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from styx_lab.core.batch import Int64s
+from styx_lab.core.events import canonical_json
+from styx_lab.core.keys import KeyIndex
+
+__all__ = ["ResultKeys"]
+
+_PREFIX = "_prefix"
+_NONE = -1
+
+
+class ResultKeys:
+    """Key columns and origins of results, made with no Python object a row: each key's text is made once and gathered.
+
+    Args:
+        step: the name of the step.
+        schema: the key columns.
+        index: the slots of the keys.
+    """
+
+    def __init__(self, step: str, schema: dict[str, pl.DataType], index: KeyIndex) -> None:
+        self._step = step
+        self._schema = schema
+        self._index = index
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all keys."""
+        self._texts = pl.DataFrame(schema={**self._schema, _PREFIX: pl.String})
+        self._at = np.zeros(0, np.int64)
+        self._known = 0
+
+    def forget(self, slots: Int64s) -> None:
+        """These slots are free, or will be other keys."""
+        slots = slots[slots < len(self._at)]
+        self._known -= int((self._at[slots] != _NONE).sum())
+        self._at[slots] = _NONE
+
+    def columns(self, slots: Int64s, ends: Int64s, size: int) -> tuple[pl.DataFrame, pl.Series]:
+        """The key columns and the origins of windows that end at `ends` (ms) and are `size` ms long."""
+        if self._index.capacity > len(self._at):
+            more = np.full(2 * self._index.capacity - len(self._at), _NONE, np.int64)
+            self._at = np.concatenate([self._at, more])
+        missing = slots[self._at[slots] == _NONE]
+        if len(missing):
+            self._learn(np.unique(missing))
+        texts = self._texts[self._at[slots]]
+        edges = np.flatnonzero(np.diff(ends, prepend=ends[0] - 1))
+        suffixes = pl.Series([f"{end - size},{end},0]" for end in ends[edges].tolist()])
+        runs = np.repeat(np.arange(len(edges)), np.diff(edges, append=len(ends)))
+        return texts.drop(_PREFIX), texts[_PREFIX] + suffixes.gather(runs)
+
+    def _learn(self, slots: Int64s) -> None:
+        if len(self._texts) > 2 * self._known + 1024:
+            # More is dead than lives: begin again with the living.
+            living = np.flatnonzero(self._at != _NONE)
+            slots = np.concatenate([living, slots])
+            self.clear()
+            self._at = np.full(2 * self._index.capacity, _NONE, np.int64)
+        keys = [self._index.keys[slot] for slot in slots.tolist()]
+        parts = [key if isinstance(key, tuple) else (key,) for key in keys]
+        prefixes = [canonical_json((self._step, *key)).decode()[:-1] + "," for key in parts]
+        frame = self._index.frame(slots, self._schema)
+        self._at[slots] = np.arange(len(self._texts), len(self._texts) + len(slots))
+        self._texts = pl.concat([self._texts, frame.with_columns(pl.Series(_PREFIX, prefixes))], rechunk=True)
+        self._known += len(slots)

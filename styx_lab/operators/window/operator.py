@@ -1,0 +1,188 @@
+"""The window operator: aggregates per key and window of event time.
+
+Laws: windows, their events and late events are Flink's (tumbling and sliding, lateness 0, the default trigger); every aggregate
+is exact, so the order of arrival within the bound cannot show; results come in a defined order: by the step that fired them, by
+the window's end, by the key's first event in that window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from styx_lab.core.batch import Batch, Int64s
+from styx_lab.core.events import ARRIVAL, DETECTED, ORIGIN, TIME
+from styx_lab.core.keys import KeyIndex
+from styx_lab.core.operator import LATE, OUT, Emission, Operator
+from styx_lab.core.schema import TIME_DTYPE
+from styx_lab.core.state import GROUP, State
+from styx_lab.errors import CheckpointError
+from styx_lab.flow.steps import WindowStep
+from styx_lab.flow.types import StreamType
+from styx_lab.operators.window import kernel as k
+from styx_lab.operators.window.keys import ResultKeys
+from styx_lab.operators.window.layout import Layout
+from styx_lab.operators.window.panes import Panes, Taken
+
+__all__ = ["WindowOperator"]
+
+_VERSION: Final = 1
+
+
+class WindowOperator(Operator):
+    """Runs a `WindowStep`.
+
+    Ports: `out` has a row for each key and window, when the watermark reaches the window's end less 1 ms; `late` has the
+    events that came when all their windows had fired. Counters: `windows` (results), `no_window` (events between two windows).
+
+    Args:
+        step: the spec.
+        stream: the type of its input.
+
+    Raises:
+        FlowError: when the step cannot work on such a stream.
+    """
+
+    def __init__(self, step: WindowStep, stream: StreamType) -> None:
+        self._step = step
+        self._schema = step.infer([stream])[OUT].schema
+        self._size, self._slide = step.window.size_ms, step.window.slide_ms
+        self._layout = Layout(step.aggregates, stream, step.where)
+        self._panes = Panes(self._layout, self._size, self._slide)
+        self._key_schema = {name: self._schema[name] for name in stream.key}
+        self._reset_keys()
+        # Rows of one order are told apart by their place among them.
+        self._last_order, self._last_place = -1, 0
+        self._nothing = pl.DataFrame(schema=self._schema)
+
+    def _reset_keys(self) -> None:
+        self._index = KeyIndex(list(self._key_schema))
+        self._results = ResultKeys(self._step.name, self._key_schema, self._index)
+
+    def process(self, inputs: Sequence[Batch]) -> Emission:
+        """Judge each event against the watermark before it, take it into its panes, fire the windows that are due.
+
+        Raises:
+            DataError: when whole numbers do not fit in 64 bits.
+        """
+        (batch,) = inputs
+        times = np.array(batch.frame[TIME].to_physical().to_numpy(), np.int64)
+        orders = np.array(batch.order, np.int64)
+        steps = batch.steps
+        verdicts = np.empty(len(batch), np.uint8)
+        late, outside = k.judge(
+            times,
+            orders,
+            np.array(steps.order, np.int64),
+            np.array(steps.mark, np.int64),
+            batch.before,
+            self._size,
+            self._slide,
+            verdicts,
+        )
+        late_rows = np.flatnonzero(verdicts == k.LATE_EVENT) if late else np.empty(0, np.int64)
+        places = self._places(orders)
+        frame = batch.frame
+        if late or outside:
+            taken = np.flatnonzero(verdicts == k.TAKEN)
+            frame, times, orders, places = frame[taken], times[taken], orders[taken], places[taken]
+        values = self._layout.inputs(frame)
+        fired = self._panes.run(Taken(times, self._slots(frame), orders, places, values), batch)
+        out = self._emit(fired, batch) if fired.rows.shape[1] else Batch(self._nothing, _NO_ORDERS, batch.before, steps)
+        idle = self._panes.idle()
+        if len(idle):
+            self._results.forget(idle)
+            self._index.release(idle)
+        counts = {"windows": len(out)}
+        if outside:
+            counts["no_window"] = outside
+        late_frame = batch.frame[late_rows] if late else batch.frame.clear()
+        late_order = batch.order[late_rows]
+        return Emission(
+            {OUT: out, LATE: Batch(late_frame, late_order, batch.before, steps)}, late_order=late_order, counts=counts
+        )
+
+    def _slots(self, frame: pl.DataFrame) -> Int64s:
+        if self._key_schema or not frame.height:
+            return self._index.slots(frame)
+        return np.repeat(self._index.slots(frame[:1]), frame.height)
+
+    def _places(self, orders: Int64s) -> Int64s:
+        """The place of each row among those of its order."""
+        if not len(orders):
+            return orders
+        rows = np.arange(len(orders))
+        new = np.diff(orders, prepend=self._last_order) != 0
+        places = rows - np.maximum.accumulate(np.where(new, rows, 0))
+        if not new[0]:
+            places[: int(np.argmax(new)) or len(orders)] += self._last_place + 1
+        self._last_order, self._last_place = int(orders[-1]), int(places[-1])
+        return places
+
+    def _emit(self, fired: k.Fired, batch: Batch) -> Batch:
+        slots, ends, orders, clocks, events = fired.rows
+        keys, origins = self._results.columns(slots, ends, self._size)
+
+        def name_row(row: int) -> str:
+            key = self._index.keys[slots[row]]
+            return f"key {key!r}, window [{ends[row] - self._size}, {ends[row]}) ms"
+
+        arrival = pl.Series(ARRIVAL, clocks).cast(TIME_DTYPE)
+        made = [
+            *keys.get_columns(),
+            pl.Series("window_start", ends - self._size).cast(TIME_DTYPE),
+            pl.Series("window_end", ends).cast(TIME_DTYPE),
+            *self._layout.columns(events, fired.real, fired.whole, name_row),
+            pl.Series(TIME, ends - 1).cast(TIME_DTYPE),
+            arrival,
+            arrival.alias(DETECTED),
+            origins.alias(ORIGIN),
+        ]
+        frame = pl.DataFrame(made)
+        return Batch(frame, orders.copy(), batch.before, batch.steps)
+
+    def _meta(self) -> dict[str, Any]:
+        return {
+            "size_ms": self._size,
+            "slide_ms": self._slide,
+            "aggregates": [[name, aggregate.to_json()] for name, aggregate in self._step.aggregates],
+        }
+
+    def snapshot(self) -> State:
+        """Table `panes`: a row for each key and pane, with the partials. Table `place` (of no key): the last event's."""
+        slots, columns = self._panes.snapshot()
+        known, of_row = np.unique(slots, return_inverse=True)
+        group = pl.Series(GROUP, self._index.groups[known], dtype=pl.UInt8)
+        keys = self._index.frame(known, self._key_schema).with_columns(group)[of_row]
+        panes = keys.with_columns(**columns)
+        place = pl.DataFrame({"order": [self._last_order], "place": [self._last_place]})
+        return State(self._meta(), {"panes": panes, "place": place}, _VERSION)
+
+    def restore(self, states: Sequence[State]) -> None:
+        """Go on from parts of a snapshot.
+
+        Raises:
+            CheckpointError: when they do not belong together, or were saved by another window.
+        """
+        state = State.union(states, where=self._step.where)
+        if state.version != _VERSION or state.meta != self._meta():
+            raise CheckpointError(
+                "this state was saved by another window",
+                where=self._step.where,
+                got=state.meta,
+                hint="start the changed step without its old state, or give it a new name",
+            )
+        self._reset_keys()
+        self._last_order, self._last_place = state.tables["place"].row(0)
+        panes = state.tables["panes"]
+        self._panes.restore(panes, self._slots)
+
+    def size(self) -> Mapping[str, int]:
+        """The keys and panes (one for each key) that are held."""
+        return {"keys": len(self._index), "panes": self._panes.live}
+
+
+_NO_ORDERS: Final = np.empty(0, np.int64)

@@ -1,0 +1,246 @@
+"""Panes: the window operator's state, its room, and its form in a snapshot.
+
+Laws: memory follows the entries and keys that live, and the greatest batch; a snapshot names keys by their values, so it can be
+parted by key group and put together in any way; put back, it goes on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import gcd
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from styx_lab.core.batch import Batch, Int64s
+from styx_lab.operators.window import entries as e
+from styx_lab.operators.window.exact_sum import WIDE_WORDS
+from styx_lab.operators.window.kernel import DONE, OUT_FULL, OUT_ROWS, UNKNOWN, Fired, run
+from styx_lab.operators.window.layout import Array, Inputs, Layout
+from styx_lab.operators.window.partial import NARROW, OP_REAL_SUM
+
+__all__ = ["Panes"]
+
+_LEAST: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The rows of a batch that windows take, as arrays."""
+
+    times: Int64s
+    slots: Int64s
+    orders: Int64s
+    places: Int64s
+    inputs: Inputs
+
+
+class Panes:
+    """What is kept of each key and pane, and the windows that come of it.
+
+    Args:
+        layout: of the partials.
+        size: of a window, ms.
+        slide: the distance of two windows' starts, ms.
+    """
+
+    def __init__(self, layout: Layout, size: int, slide: int) -> None:
+        self._layout = layout
+        self._size, self._slide = size, slide
+        self.length = gcd(size, slide)
+        """How long a pane is, ms."""
+        self._operations = layout.table()
+        self._real_start = np.array(layout.real_start, np.float64)
+        self._whole_start = np.array(layout.whole_start, np.int64)
+        self._sums = [word for (code, _), word in zip(layout.operations, layout.whole_at, strict=True) if code == OP_REAL_SUM]
+        self._room = 1024
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        control = np.zeros(e.CONTROL_WORDS, np.int64)
+        control[e.NEXT_END] = UNKNOWN
+        self._arrays = e.EntryArrays(
+            control,
+            table=np.zeros(0, np.int64),
+            entries=np.zeros((0, e.ENTRY_COLUMNS), np.int64),
+            real=np.zeros((0, len(self._real_start))),
+            whole=np.zeros((0, len(self._whole_start)), np.int64),
+            free=np.zeros(0, np.int64),
+            panes=np.zeros((0, e.PANE_COLUMNS), np.int64),
+            heap=np.zeros(0, np.int64),
+            keys=np.zeros((0, e.KEY_COLUMNS), np.int64),
+            idle=np.zeros(0, np.int64),
+            wide=np.zeros((0, WIDE_WORDS), np.int64),
+            wide_free=np.zeros(0, np.int64),
+        )
+
+    @property
+    def live(self) -> int:
+        """How many entries there are now."""
+        return len(self._arrays.free) - int(self._arrays.control[e.FREE])
+
+    def run(self, taken: Taken, batch: Batch) -> Fired:
+        """Take a batch's rows and all its steps; gives what fired, in order."""
+        self._make_room(len(taken.times), int(taken.slots.max(initial=-1)) + 1)
+        control = self._arrays.control
+        control[e.FIRED] = 0
+        out = self._fresh(self._room)
+        while True:
+            answer = run(
+                self._arrays,
+                self._operations,
+                self._real_start,
+                self._whole_start,
+                out,
+                self.length,
+                self._size,
+                self._slide,
+                batch.before,
+                taken.times,
+                taken.slots,
+                taken.orders,
+                taken.places,
+                taken.inputs.real,
+                taken.inputs.whole,
+                taken.inputs.valid,
+                _own(batch.steps.order),
+                _own(batch.steps.mark),
+                _own(batch.steps.clock),
+            )
+            if answer == DONE:
+                break
+            if answer == OUT_FULL:
+                fired = int(control[e.FIRED])
+                self._room = 2 * self._room + self.live
+                wider = self._fresh(self._room)
+                for new, old in zip(wider, out, strict=True):
+                    new[:, :fired] = old[:, :fired]
+                out = wider
+            else:
+                self._widen(len(self._arrays.wide) + len(self._sums) + 16)
+        fired = int(control[e.FIRED])
+        # Room for half as much again saves most copies, and gives back what one great firing took.
+        self._room = max(1024, min(self._room, fired + fired // 2))
+        return Fired(*(column[:, :fired] for column in out))
+
+    def idle(self) -> Int64s:
+        """The slots of the keys that lost their last entry since this was asked last."""
+        control = self._arrays.control
+        slots = self._arrays.idle[: control[e.IDLES]].copy()
+        control[e.IDLES] = 0
+        return slots
+
+    def _fresh(self, room: int) -> Fired:
+        return Fired(
+            np.empty((OUT_ROWS, room), np.int64),
+            np.empty((len(self._real_start), room)),
+            np.empty((len(self._whole_start), room), np.int64),
+        )
+
+    def _make_room(self, rows: int, slots: int) -> None:
+        """Room for as many new entries and panes as rows may need."""
+        arrays = self._arrays
+        control = arrays.control
+        if control[e.FREE] < rows:
+            before = len(arrays.entries)
+            after = _room(self.live + rows)
+            table = np.zeros(2 * after, np.int64)
+            arrays = arrays._replace(
+                table=table,
+                entries=_longer(arrays.entries, after),
+                real=_longer(arrays.real, after),
+                whole=_longer(arrays.whole, after),
+                free=_longer(arrays.free, after),
+            )
+            e.rehash(self._arrays.table, table, arrays.entries)
+            arrays.free[control[e.FREE] : control[e.FREE] + after - before] = np.arange(after - 1, before - 1, -1)
+            control[e.FREE] += after - before
+        first, last = int(control[e.FIRST]), int(control[e.LAST])
+        if last + rows > len(arrays.panes):
+            panes = np.zeros((_room(last - first + rows), e.PANE_COLUMNS), np.int64)
+            panes[: last - first] = arrays.panes[first:last]
+            control[e.FIRST], control[e.LAST] = 0, last - first
+            arrays = arrays._replace(panes=panes, heap=np.zeros(len(panes), np.int64))
+        if slots > len(arrays.keys):
+            keys = _longer(arrays.keys, _room(slots))
+            arrays = arrays._replace(keys=keys, idle=_longer(arrays.idle, len(keys)))
+        self._arrays = arrays
+
+    def _widen(self, count: int) -> None:
+        arrays, before = self._arrays, len(self._arrays.wide)
+        after = _room(count)
+        free = int(arrays.control[e.WIDE_FREE])
+        self._arrays = arrays._replace(
+            wide=_longer(arrays.wide, after), wide_free=_longer(arrays.wide_free, after)
+        )
+        self._arrays.wide_free[free : free + after - before] = np.arange(before, after)
+        self._arrays.control[e.WIDE_FREE] += after - before
+
+    def snapshot(self) -> tuple[Int64s, dict[str, pl.Series]]:
+        """The slot of each entry, and its columns; in order of first event."""
+        arrays = self._arrays
+        living = arrays.table[arrays.table > 0] - 1
+        living = living[np.argsort(arrays.entries[living, e.RANK])]
+        lines, real, whole = arrays.entries[living], arrays.real[living], arrays.whole[living]
+        columns = {
+            "_pane_ms": pl.Series(lines[:, e.PANE] * self.length),
+            "_events": pl.Series(lines[:, e.EVENTS]),
+            "_first_order": pl.Series(lines[:, e.ORDER]),
+            "_first_place": pl.Series(lines[:, e.PLACE]),
+        }
+        for word in range(real.shape[1]):
+            columns[f"_real_{word}"] = pl.Series(real[:, word])
+        for word in range(whole.shape[1]):
+            if word in self._sums:
+                wide = [None if place == NARROW else arrays.wide[place].tolist() for place in whole[:, word].tolist()]
+                columns[f"_wide_{word}"] = pl.Series(wide, dtype=pl.List(pl.Int64))
+            else:
+                columns[f"_whole_{word}"] = pl.Series(whole[:, word])
+        return lines[:, e.KEY], columns
+
+    def restore(self, table: pl.DataFrame, slots_of: Callable[[pl.DataFrame], Int64s]) -> None:
+        """Replace everything by the rows of a snapshot, in any order of rows; keys get slots as they come."""
+        self.clear()
+        table = table.sort("_first_order", "_first_place")
+        slots = slots_of(table)
+        self._make_room(table.height, int(slots.max(initial=-1)) + 1)
+        panes = table["_pane_ms"].to_numpy() // self.length
+        entries = np.empty(table.height, np.int64)
+        e.take_entries(self._arrays, slots, panes, self._real_start, self._whole_start, entries)
+        arrays = self._arrays
+        for column, name in ((e.EVENTS, "_events"), (e.ORDER, "_first_order"), (e.PLACE, "_first_place")):
+            arrays.entries[entries, column] = table[name].to_numpy()
+        for word in range(arrays.real.shape[1]):
+            arrays.real[entries, word] = table[f"_real_{word}"].to_numpy()
+        for word in range(arrays.whole.shape[1]):
+            if word not in self._sums:
+                arrays.whole[entries, word] = table[f"_whole_{word}"].to_numpy()
+                continue
+            column = table[f"_wide_{word}"]
+            rows = np.flatnonzero(column.is_not_null().to_numpy())
+            self._widen(len(self._arrays.wide) + len(rows))
+            control = self._arrays.control
+            for row in rows.tolist():
+                control[e.WIDE_FREE] -= 1
+                place = self._arrays.wide_free[control[e.WIDE_FREE]]
+                self._arrays.wide[place] = column[row].to_numpy()
+                arrays.whole[entries[row], word] = place
+
+
+def _own(array: Int64s) -> Int64s:
+    """A copy that is writable and in one piece: another kind of array would be compiled for anew."""
+    return np.array(array, np.int64)
+
+
+def _room(count: int) -> int:
+    """A power of two, so that growing costs nothing on average."""
+    return max(_LEAST, 1 << (count - 1).bit_length())
+
+
+def _longer(array: Array, length: int) -> Array:
+    longer = np.zeros((length, *array.shape[1:]), array.dtype)
+    longer[: len(array)] = array
+    return longer

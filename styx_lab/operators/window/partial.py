@@ -1,0 +1,140 @@
+"""Partials: what is kept of the events of one key and pane, for each aggregate, as words in two flat arrays.
+
+Law (order): a partial and the merge of partials are exact, so neither the order of events nor that of panes can show. A
+minimum or maximum with a NaN among its values is NaN, and -0.0 is less than 0.0 (as Java's `Math.min`, which Flink uses).
+
+A sum of whole numbers is two words, `upper * 2^32 + lower`, which 2^31 events cannot overflow. A sum of floats is narrow (two
+float words) until it needs more; then its whole word says which wide sum has it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from numba import njit
+
+from styx_lab.operators.window.exact_sum import add_narrow, add_wide
+
+__all__ = [
+    "DIRTY",
+    "NARROW",
+    "OP_COLUMNS",
+    "OP_COUNT",
+    "OP_REAL_MAX",
+    "OP_REAL_MIN",
+    "OP_REAL_SUM",
+    "OP_WHOLE_MAX",
+    "OP_WHOLE_MIN",
+    "OP_WHOLE_SUM",
+    "add_values",
+    "merge_partial",
+]
+
+# The columns of the table of operations: the code, the place of its value, its first float word, its first whole word.
+OP_COLUMNS: Final = 4
+OP_COUNT, OP_REAL_SUM, OP_WHOLE_SUM, OP_REAL_MIN, OP_REAL_MAX, OP_WHOLE_MIN, OP_WHOLE_MAX = range(7)
+NARROW: Final = -1
+"""The word of a float sum's wide form, where it has none."""
+DIRTY: Final = -2
+"""The same, in a window's row: the sum has to be made again in wide form."""
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _less(left, right):  # type: ignore[no-untyped-def]
+    if left == right:
+        return left == 0.0 and math.copysign(1.0, left) < math.copysign(1.0, right)
+    return left < right
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _min(left, right):  # type: ignore[no-untyped-def]
+    if math.isnan(left) or math.isnan(right):
+        return math.nan
+    return right if _less(right, left) else left
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _max(left, right):  # type: ignore[no-untyped-def]
+    if math.isnan(left) or math.isnan(right):
+        return math.nan
+    return right if _less(left, right) else left
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def add_values(operations, real, whole, entry, wide, wide_free, wide_left, reals, wholes, valid, row):  # type: ignore[no-untyped-def]
+    """Add an event's values to the partial of an entry; `wide_left` wide sums are free, and what remains is given back."""
+    for index in range(operations.shape[0]):
+        code = operations[index, 0]
+        value = operations[index, 1]
+        if not valid[value, row]:
+            continue
+        at = operations[index, 2]
+        word = operations[index, 3]
+        if code == OP_REAL_SUM:
+            given = reals[value, row]
+            place = whole[entry, word]
+            if place == NARROW:
+                high, low, exact = add_narrow(real[entry, at], real[entry, at + 1], given)
+                if exact:
+                    real[entry, at] = high
+                    real[entry, at + 1] = low
+                    continue
+                wide_left -= 1
+                place = wide_free[wide_left]
+                whole[entry, word] = place
+                wide[place, :] = 0
+                add_wide(wide[place], real[entry, at])
+                add_wide(wide[place], real[entry, at + 1])
+            add_wide(wide[place], given)
+        elif code == OP_COUNT:
+            whole[entry, word] += 1
+        elif code == OP_WHOLE_SUM:
+            whole[entry, word] += wholes[value, row] >> 32
+            whole[entry, word + 1] += wholes[value, row] & 0xFFFFFFFF
+        elif code == OP_REAL_MIN:
+            real[entry, at] = _min(real[entry, at], reals[value, row])
+        elif code == OP_REAL_MAX:
+            real[entry, at] = _max(real[entry, at], reals[value, row])
+        elif code == OP_WHOLE_MIN:
+            whole[entry, word] = min(whole[entry, word], wholes[value, row])
+        else:
+            whole[entry, word] = max(whole[entry, word], wholes[value, row])
+    return wide_left
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def merge_partial(operations, real, whole, entry, out_real, out_whole, row):  # type: ignore[no-untyped-def]
+    """Merge an entry's partial into a window's row (words run down the arrays); give whether a sum became dirty."""
+    dirty = False
+    for index in range(operations.shape[0]):
+        code = operations[index, 0]
+        at = operations[index, 2]
+        word = operations[index, 3]
+        if code == OP_REAL_SUM:
+            if out_whole[word, row] == NARROW and whole[entry, word] == NARROW:
+                high, low, exact = add_narrow(out_real[at, row], out_real[at + 1, row], real[entry, at])
+                if exact:
+                    high, low, exact = add_narrow(high, low, real[entry, at + 1])
+                if exact:
+                    out_real[at, row] = high
+                    out_real[at + 1, row] = low
+                    continue
+            out_whole[word, row] = DIRTY
+            dirty = True
+        elif code == OP_COUNT:
+            out_whole[word, row] += whole[entry, word]
+        elif code == OP_WHOLE_SUM:
+            # Kept short of a carry, so that no number of panes can overflow the lower word.
+            lower = out_whole[word + 1, row] + (whole[entry, word + 1] & 0xFFFFFFFF)
+            out_whole[word, row] += whole[entry, word] + (whole[entry, word + 1] >> 32) + (lower >> 32)
+            out_whole[word + 1, row] = lower & 0xFFFFFFFF
+        elif code == OP_REAL_MIN:
+            out_real[at, row] = _min(out_real[at, row], real[entry, at])
+        elif code == OP_REAL_MAX:
+            out_real[at, row] = _max(out_real[at, row], real[entry, at])
+        elif code == OP_WHOLE_MIN:
+            out_whole[word, row] = min(out_whole[word, row], whole[entry, word])
+        else:
+            out_whole[word, row] = max(out_whole[word, row], whole[entry, word])
+    return dirty

@@ -1,0 +1,10 @@
+"""Sample data: seeded generators of events with a known truth.
+
+Law: the same arguments give the same bytes on every machine and for ever; a test pins their hash.
+"""
+
+from __future__ import annotations
+
+from styx_lab.samples.cards import CARDS_SCHEMA, CardsSample, generate_cards
+
+__all__ = ["CARDS_SCHEMA", "CardsSample", "generate_cards"]

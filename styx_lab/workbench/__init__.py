@@ -1,0 +1,56 @@
+"""The actions a person can take. Every skin (Python in a notebook, the `styx` command, a panel) calls these and no others."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from styx_lab.workbench.inputs import InputPaths
+    from styx_lab.workbench.jobs import JobReport, ask_savepoint, ask_stop, list_jobs, read_job_output, run_bundle
+    from styx_lab.workbench.live_flows import live
+    from styx_lab.workbench.promotion import Promotion, promote
+    from styx_lab.workbench.replays import replay
+    from styx_lab.workbench.lookup import show
+    from styx_lab.workbench.training import Training, train
+
+__all__ = [
+    "InputPaths",
+    "JobReport",
+    "Promotion",
+    "Training",
+    "ask_savepoint",
+    "ask_stop",
+    "list_jobs",
+    "live",
+    "promote",
+    "read_job_output",
+    "replay",
+    "run_bundle",
+    "show",
+    "train",
+]
+
+_HOMES: Final = {
+    "InputPaths": "inputs",
+    "JobReport": "jobs",
+    "Promotion": "promotion",
+    "Training": "training",
+    "ask_savepoint": "jobs",
+    "ask_stop": "jobs",
+    "list_jobs": "jobs",
+    "live": "live_flows",
+    "promote": "promotion",
+    "read_job_output": "jobs",
+    "replay": "replays",
+    "run_bundle": "jobs",
+    "show": "lookup",
+    "train": "training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded on first use, so that the command's help stays quick.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

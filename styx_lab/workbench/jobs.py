@@ -1,0 +1,236 @@
+"""Jobs: a promoted bundle run headless, watched, asked for a savepoint, stopped and gone on with."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from styx_lab.bundles.bundle import Bundle, environment, read_bundle
+from styx_lab.bundles.verify import verify_in_clean_process
+from styx_lab.connectors import Recording
+from styx_lab.connectors.recording import is_recording
+from styx_lab.core.ports import Observer
+from styx_lab.engines.ledger import Counters
+from styx_lab.engines.runner.checkpoint import read_checkpoint
+from styx_lab.engines.runner.durable import write_durably
+from styx_lab.engines.runner.folder import JobFolder
+from styx_lab.engines.runner.runner import Outcome, RunSettings, run
+from styx_lab.engines.runner.segments import read_output
+from styx_lab.errors import NotFoundError, RunError, StyxError
+from styx_lab.stores import JobRecord, SqliteStore
+from styx_lab.workbench.inputs import Inputs, named_inputs, open_inputs
+
+__all__ = ["JobReport", "ask_savepoint", "ask_stop", "list_jobs", "read_job_output", "run_bundle"]
+
+_ABOUT = "job.json"
+
+
+@dataclass(frozen=True, slots=True)
+class JobReport:
+    """How a start of a job ended.
+
+    Attributes:
+        job: its id.
+        bundle: what it runs, as `card-fraud@1`.
+        folder: its folder; outputs are in `out/`.
+        outcome: state, counters, warnings.
+    """
+
+    job: str
+    bundle: str
+    folder: str
+    outcome: Outcome
+
+
+class _Heartbeat:
+    """Tells the store, at most once a second, that the job lives."""
+
+    def __init__(self, store: SqliteStore, job: JobRecord) -> None:
+        self._store = store
+        self._job = job
+        self._last = float("-inf")
+
+    def observe(self, counters: Counters, watermark: int) -> None:
+        now = time.monotonic()
+        if now - self._last >= 1:
+            self._last = now
+            self._store.heartbeat(self._job.job, counters, watermark, epoch=self._job.epoch)
+
+
+def run_bundle(
+    reference: str,
+    inputs: Inputs | None = None,
+    *,
+    job: str | None = None,
+    store: str | Path | None = None,
+    settings: RunSettings | None = None,
+    savepoint: str | Path | None = None,
+    stop: Event | None = None,
+    observers: Sequence[Observer] = (),
+) -> JobReport:
+    """Run a promoted bundle headless, or go on with a job that was stopped or killed.
+
+    Args:
+        reference: the bundle: `card-fraud`, `card-fraud@3` or `card-fraud@production`; of a job that is gone on with it must
+            be the same version.
+        inputs: a file for each source; may be left out where a job goes on.
+        job: the job's id; the flow's name where none is given. Its folder is `jobs/ID` beside the store.
+        store: the store; the default one where none is named.
+        settings: batch size, intervals, rate.
+        savepoint: a savepoint's folder to begin with.
+        stop: set to drain and stop.
+        observers: told the counters after each batch.
+
+    Raises:
+        NotFoundError: when there is no such bundle.
+        BundleError: when it was changed, or replays to another output under the versions installed here.
+        RunError: when the job is running already, or its input changed.
+    """
+    with SqliteStore(store) as kept:
+        version, data = kept.get_bundle(reference)
+        bundle = read_bundle(data)
+        if bundle.manifest["environment"] != environment():
+            # Other versions than it was promoted with: it must show again that they change nothing.
+            verify_in_clean_process(data)
+        name = job or bundle.name
+        folder = kept.path.parent / "jobs" / name
+        pinned = f"{bundle.name}@{version}"
+        paths = _settle(bundle, pinned, folder, inputs)
+        flow = bundle.flow()
+        start_from = None if savepoint is None else read_checkpoint(Path(savepoint))
+        record = kept.register_job(name, bundle=pinned, folder=folder)
+        heartbeat = _Heartbeat(kept, record)
+        try:
+            outcome = run(
+                flow,
+                open_inputs(flow, paths),
+                bundle.open_model(),
+                folder,
+                settings=settings,
+                start_from=start_from,
+                stop=stop,
+                observers=[heartbeat, *observers],
+            )
+        except BaseException as error:
+            reason = str(error) if isinstance(error, StyxError) else f"{type(error).__name__}: {error}"
+            kept.finish_job(name, "failed", reason, epoch=record.epoch)
+            raise
+        kept.heartbeat(name, outcome.counters, None, epoch=record.epoch)
+        reason = "the end of its input" if outcome.state == "finished" else "it was asked to stop"
+        kept.finish_job(name, outcome.state, reason, epoch=record.epoch)
+        return JobReport(name, pinned, str(folder), outcome)
+
+
+def _settle(bundle: Bundle, pinned: str, folder: Path, inputs: Inputs | None) -> dict[str, str]:
+    """The files a job reads, the same at every start; kept in its folder."""
+    about = folder / _ABOUT
+    known: dict[str, Any] | None = json.loads(about.read_bytes()) if about.exists() else None
+    if known is not None and known["bundle_sha256"] != bundle.sha256:
+        raise RunError(
+            "the job runs another bundle",
+            where=f"job {folder.name!r}",
+            got=f"{pinned}; it runs {known['bundle']}",
+            hint="start a new job (--job NAME), from a savepoint of this one if it is to go on (--savepoint)",
+        )
+    if inputs is None:
+        if known is None:
+            raise RunError("a new job needs an input", where=f"job {folder.name!r}", hint="--input FILE")
+        paths: dict[str, str] = known["inputs"]
+    else:
+        given = named_inputs(bundle.flow(), inputs)
+        for source, one in given.items():
+            if not isinstance(one, str | Path):
+                raise RunError("a job reads files", where=f"source {source!r}", got=type(one).__name__)
+        paths = {source: str(Path(str(one)).resolve()) for source, one in given.items()}
+    content = {source: _content(Path(path)) for source, path in paths.items()}
+    if known is not None and known["content"] != content:
+        raise RunError(
+            "the job's input has changed",
+            where=f"job {folder.name!r}",
+            got=paths,
+            hint="put the same input back, or start a new job (--job NAME)",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    value = {"bundle": pinned, "bundle_sha256": bundle.sha256, "inputs": paths, "content": content}
+    write_durably(about, json.dumps(value, indent=1).encode())
+    return paths
+
+
+def _content(path: Path) -> str:
+    """What tells one input from another: a recording's content hash; of other files the size."""
+    if path.exists() and is_recording(path):
+        return str(Recording.open(path).describe()["sha256"])
+    return f"{path.stat().st_size} bytes" if path.exists() else "missing"
+
+
+def list_jobs(*, store: str | Path | None = None) -> list[JobRecord]:
+    """Every job the store knows, the first started first; one whose process is gone is `lost`."""
+    with SqliteStore(store) as kept:
+        return kept.list_jobs()
+
+
+def read_job_output(job: str, output: str, *, store: str | Path | None = None) -> Iterator[bytes]:
+    """The committed lines of a job's output, in order.
+
+    Raises:
+        NotFoundError: when there is no such job or output.
+    """
+    with SqliteStore(store) as kept:
+        folder = Path(kept.get_job(job).folder) / "out"
+    if not (folder / output).is_dir():
+        there = sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
+        raise NotFoundError("no such output", where=f"job {job!r}", got=output, hint=f"one of {', '.join(there)}")
+    return read_output(folder, output)
+
+
+def ask_stop(job: str, *, store: str | Path | None = None, savepoint: bool = False, wait: float = 60) -> JobRecord:
+    """Ask a running job to drain and stop, and wait until it has; with a savepoint first where that is asked.
+
+    Raises:
+        RunError: when it does not run, or does not stop in time.
+    """
+    record = _running(job, store)
+    name = f"{job}-{record.epoch}-{time.time_ns() // 1_000_000}"
+    details = {"name": name, "stop": True} if savepoint else {}
+    JobFolder(Path(record.folder)).ask("savepoint" if savepoint else "stop", **details)
+    _wait(lambda: _get(job, store).state != "running", job, wait)
+    return _get(job, store)
+
+
+def ask_savepoint(job: str, *, store: str | Path | None = None, wait: float = 60) -> Path:
+    """Ask a running job for a savepoint, and wait for it; gives its folder.
+
+    Raises:
+        RunError: when the job does not run, or gives none in time.
+    """
+    record = _running(job, store)
+    folder = JobFolder(Path(record.folder))
+    path = folder.savepoints / f"{job}-{record.epoch}-{time.time_ns() // 1_000_000}"
+    folder.ask("savepoint", name=path.name)
+    _wait(path.exists, job, wait)
+    return path
+
+
+def _get(job: str, store: str | Path | None) -> JobRecord:
+    with SqliteStore(store) as kept:
+        return kept.get_job(job)
+
+
+def _running(job: str, store: str | Path | None) -> JobRecord:
+    record = _get(job, store)
+    if record.state != "running":
+        raise RunError("the job does not run", where=f"job {job!r}", got=record.state, hint="styx run starts it again")
+    return record
+
+
+def _wait(done: Callable[[], bool], job: str, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > until:
+            raise RunError("the job did not answer in time", where=f"job {job!r}", got=f"{seconds:.0f} s")
+        time.sleep(0.02)

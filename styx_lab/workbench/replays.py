@@ -1,0 +1,48 @@
+"""Replay: a flow over recorded events, at full speed, through streamz."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from styx_lab.core.ports import Observer
+from styx_lab.engines.result import Result
+from styx_lab.flow.flow import Flow
+from styx_lab.workbench.inputs import Inputs, open_inputs
+from styx_lab.workbench.models import store_models
+
+__all__ = ["replay"]
+
+
+def replay(
+    flow: Flow,
+    inputs: Inputs,
+    *,
+    store: str | Path | None = None,
+    batch: int = 10_000,
+    observers: Sequence[Observer] = (),
+    limit: int | None = None,
+) -> Result:
+    """Run a flow over recorded events and give everything that came out.
+
+    >>> import styx_lab as styx
+    >>> payments = styx.source("payments", schema={"ts": "int", "amount": "float"}, time="ts")
+    >>> large = styx.flow("large", payments.filter("amount > 500").notify("tell", message="{amount}").to("told"))
+    >>> replay(large, [{"ts": 1, "amount": 900.0}, {"ts": 2, "amount": 3.0}]).notifications["message"].to_list()
+    ['900.0']
+
+    Args:
+        flow: what to run.
+        inputs: a recording or file, a frame, a list of dicts; by source name where the flow has several.
+        store: the store with its models; the default one where none is named.
+        batch: events a batch; shows in no output.
+        observers: told the counters after each batch (a monitor).
+        limit: stop after so many events.
+
+    Raises:
+        InputMissingError, DataError, SchemaError: when an input cannot be read.
+        ModelError, NotFoundError: when a model is missing or does not fit.
+    """
+    from styx_lab.engines.streamz import replay as run
+
+    return run(flow, open_inputs(flow, inputs), store_models(store), batch=batch, observers=observers, limit=limit)

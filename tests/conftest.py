@@ -1,0 +1,65 @@
+"""What every test may use: the hypothesis profiles, and a page in a real browser.
+
+Law: a test that needs a browser and finds none fails; it does not skip.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Nothing is timed: a deadline would fail on a busy machine. `ci` is the same on every run; `fast` is not.
+settings.register_profile(
+    "fast", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+settings.register_profile("ci", settings.get_profile("fast"), max_examples=100, derandomize=True, print_blob=True)
+settings.load_profile(os.environ.get("STYX_HYPOTHESIS", "fast"))
+
+
+def _tool(name: str) -> ModuleType:
+    """A module of tools/, which is no package."""
+    import sys
+
+    spec = spec_from_file_location(f"styx_tools_{name}", ROOT / "tools" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One Chromium for all tests of a worker: the system's, else the fetched one."""
+    from playwright.sync_api import sync_playwright
+
+    options = _tool("chromium").find_or_fetch().launch_options()
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(**options)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def browser(chromium: Browser) -> Iterator[Page]:
+    """A fresh page: `browser.goto(url)`. An error in the page's scripts fails the test."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    yield page
+    context.close()
+    assert not faults, f"the page's scripts failed: {faults}"
