@@ -23,17 +23,18 @@ _MARK: Final = b"\xef\xbb\xbf"
 
 
 class CsvSource:
-    """A CSV file with a header, as a source: `CsvSource("payments.csv", schema)`.
+    r"""A CSV file with a header, as a source: `CsvSource("payments.csv", schema)`.
 
     >>> from pathlib import Path
     >>> from tempfile import mkdtemp
     >>> path = Path(mkdtemp()) / "payments.csv"
-    >>> _ = path.write_text("card,amount\\na,3.5\\nb,900\\n")
+    >>> _ = path.write_text("card,amount\na,3.5\nb,900\n")
     >>> source = CsvSource(path, Schema({"amount": "float"}))
     >>> source.header
     ('card', 'amount')
     >>> source.read(10).payloads
     [b'a,3.5', b'b,900']
+    >>> source.close()
 
     Args:
         path: a file of UTF-8 text; fields are parted by commas and may stand in double quotes, but a line is a line: a

@@ -31,8 +31,10 @@ def open_source(path: str | Path, schema: Schema | None = None) -> FileSource:
     >>> from tempfile import mkdtemp
     >>> path = Path(mkdtemp()) / "payments.jsonl"
     >>> _ = path.write_text('{"amount": 3.5}')
-    >>> open_source(path, Schema({"amount": "float"})).format
+    >>> source = open_source(path, Schema({"amount": "float"}))
+    >>> source.format
     'json'
+    >>> source.close()
 
     Args:
         path: a file. Parquet and recordings are known by their content, text by `.jsonl`, `.ndjson` or `.csv`.

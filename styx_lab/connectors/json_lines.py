@@ -17,17 +17,18 @@ __all__ = ["JsonLinesSource"]
 
 
 class JsonLinesSource:
-    """A file of JSON Lines, as a source: `JsonLinesSource("payments.jsonl")`.
+    r"""A file of JSON Lines, as a source: `JsonLinesSource("payments.jsonl")`.
 
     >>> from pathlib import Path
     >>> from tempfile import mkdtemp
     >>> path = Path(mkdtemp()) / "payments.jsonl"
-    >>> _ = path.write_text('{"card": "a", "amount": 3.5}\\n{"card": "b", "amount": 900}\\n')
+    >>> _ = path.write_text('{"card": "a", "amount": 3.5}\n{"card": "b", "amount": 900}\n')
     >>> source = JsonLinesSource(path)
     >>> source.read(2).payloads
     [b'{"card": "a", "amount": 3.5}', b'{"card": "b", "amount": 900}']
     >>> source.position()
     {'row': 2, 'byte': 58}
+    >>> source.close()
 
     Args:
         path: a file of UTF-8 text, one JSON object a line.

@@ -23,7 +23,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-__all__ = ["RECORDING_COLUMNS", "ContentHash"]
+__all__ = ["NUMBERS", "RECORDING_COLUMNS", "ContentHash"]
 
 RECORDING_COLUMNS: Final[dict[str, pl.DataType]] = {
     "partition": pl.Int32(),
@@ -37,11 +37,11 @@ RECORDING_COLUMNS: Final[dict[str, pl.DataType]] = {
 """One row an event, in order of arrival. `timestamp` and `arrival` are epoch ms; -1 is no timestamp, a null payload is
 a tombstone."""
 
+NUMBERS: Final = ("partition", "offset", "timestamp", "arrival")
+"""The columns of whole numbers, which have no nulls."""
+
 _STREAMS: Final = (
-    "partition",
-    "offset",
-    "timestamp",
-    "arrival",
+    *NUMBERS,
     "key/lengths",
     "key/bytes",
     "headers/counts",
@@ -67,7 +67,7 @@ class ContentHash:
 
     def update(self, rows: pl.DataFrame) -> None:
         """Take further rows of `RECORDING_COLUMNS`."""
-        for name in ("partition", "offset", "timestamp", "arrival"):
+        for name in NUMBERS:
             self._numbers(name, rows[name])
         self._binary("key", rows["key"])
         headers = rows["headers"]

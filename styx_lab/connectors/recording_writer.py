@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,7 @@ import polars as pl
 
 from styx_lab.connectors.parquet_rows import BLOCK
 from styx_lab.connectors.recording_about import METADATA_KEY, About
-from styx_lab.connectors.recording_content import RECORDING_COLUMNS, ContentHash
+from styx_lab.connectors.recording_content import NUMBERS, RECORDING_COLUMNS, ContentHash
 from styx_lab.connectors.recording_seal import seal
 from styx_lab.core.schema import Schema
 from styx_lab.errors import DataError, OutputError
@@ -118,22 +118,23 @@ class RecordingWriter:
             headers: the source's own headers.
         """
         count = len(payloads)
-        columns: Mapping[str, Any] = {
+        columns: dict[str, Any] = {
             "partition": partition,
             "offset": offset,
             "timestamp": np.full(count, -1, np.int64) if timestamp is None else timestamp,
             "arrival": arrival,
             "key": [None] * count if keys is None else keys,
-            "headers": [
-                [{"key": name, "value": value} for name, value in of_one]
-                for of_one in (headers if headers is not None else [()] * count)
-            ],
+            "headers": [[]] * count,
             "payload": payloads,
         }
         try:
+            if headers is not None:
+                columns["headers"] = [_headers(of_one) for of_one in headers]
+            for number in NUMBERS:
+                columns[number] = _ints(number, columns[number])
             series = [pl.Series(name, columns[name], dtype=dtype) for name, dtype in RECORDING_COLUMNS.items()]
             rows = pl.DataFrame(series)
-        except (pl.exceptions.PolarsError, TypeError, OverflowError) as error:
+        except (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError) as error:
             raise DataError(
                 "these are no events of a recording",
                 where=str(self.path),
@@ -146,13 +147,12 @@ class RecordingWriter:
         """Take events as rows of `RECORDING_COLUMNS`, in order of arrival."""
         if not self._open:
             raise OutputError("this writer is closed", where=str(self.path), hint="make another")
-        numbers = ("partition", "offset", "timestamp", "arrival")
-        if dict(rows.schema) != RECORDING_COLUMNS or any(rows[name].null_count() for name in numbers):
+        if dict(rows.schema) != RECORDING_COLUMNS or any(rows[name].null_count() for name in NUMBERS):
             raise DataError(
                 "these are no rows of a recording",
                 where=str(self.path),
                 got=dict(rows.schema),
-                hint=f"{RECORDING_COLUMNS}, and no nulls in {', '.join(numbers)}",
+                hint=f"{RECORDING_COLUMNS}, and no nulls in {', '.join(NUMBERS)}",
             )
         if not rows.height:
             return
@@ -242,6 +242,24 @@ class RecordingWriter:
             self.close()
         else:
             self.abort()
+
+
+def _ints(name: str, values: Sequence[int] | np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    found = np.asarray(values)
+    # Polars would cut what is behind the point.
+    if found.size and found.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be whole numbers, not {found.dtype}")
+    return found
+
+
+def _headers(of_one: Headers) -> list[dict[str, Any]]:
+    found = []
+    for name, value in of_one:
+        # Polars would make text of numbers and numbers of text.
+        if not isinstance(name, str) or not isinstance(value, bytes | None):
+            raise TypeError(f"a header is a text and bytes, not {name!r}, {value!r}")
+        found.append({"key": name, "value": value})
+    return found
 
 
 def _sync(path: Path) -> None:

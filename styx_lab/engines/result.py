@@ -7,12 +7,11 @@ from hashlib import sha256
 
 import polars as pl
 
-from styx_lab.core.events import EventKind, canonical_lines
+from styx_lab.core.events import canonical_lines
 from styx_lab.engines.ledger import Counters
 from styx_lab.engines.plan import DEAD_LETTERS
 from styx_lab.errors import NotFoundError
 from styx_lab.flow.flow import Flow
-from styx_lab.flow.steps import To
 
 __all__ = ["Result", "digest_lines", "gather"]
 
@@ -65,28 +64,31 @@ class Result:
 
     @property
     def notifications(self) -> pl.DataFrame:
-        """The rows of all outputs that carry notifications.
+        """The rows of all outputs that carry notifications; of several, the events as canonical JSON text.
 
         Raises:
             NotFoundError: when the flow makes none.
         """
-        types = self.flow.types()
-        found = [
-            self.outputs[step.name]
-            for step in self.flow.steps
-            if isinstance(step, To) and types[step.inputs[0]].kind is EventKind.NOTIFICATION
-        ]
-        if not found:
+        names = self.flow.notification_outputs
+        if not names:
             raise NotFoundError(
                 "the flow makes no notifications",
                 where=f"flow {self.flow.name!r}",
                 hint=f"notify(...) before to(...), or look at .outputs: {', '.join(self.outputs)}",
             )
-        return found[0] if len(found) == 1 else pl.concat(found, how="diagonal")
+        if len(names) == 1:
+            return self.outputs[names[0]]
+        return pl.concat(self._as_text(self.outputs[name]) for name in names)
+
+    @staticmethod
+    def _as_text(frame: pl.DataFrame) -> pl.DataFrame:
+        events = [line.decode() for line in canonical_lines(frame["event"].struct.unnest())]
+        return frame.with_columns(pl.Series("event", events, pl.String))
 
     def digest(self, output: str | None = None) -> str:
-        """SHA-256 of an output's canonical JSON lines; of the notifications where none is named."""
-        return digest_lines(canonical_lines(self.notifications if output is None else self.outputs[output]))
+        """SHA-256 of an output's canonical JSON lines; of all outputs with notifications, in turn, where none is named."""
+        names = self.flow.notification_outputs if output is None else (output,)
+        return digest_lines(line for name in names for line in canonical_lines(self.outputs[name]))
 
     def __repr__(self) -> str:
         numbers = ", ".join(f"{count:,} {name}" for name, count in self.summary.items())

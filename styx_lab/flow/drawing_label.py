@@ -37,7 +37,7 @@ def cut(text: str, most: int) -> str:
     """The text as one line of at most `most` columns, with an ellipsis where something was left out.
 
     >>> cut("status = 'declined'", 10)
-    'status = …'
+    'status =…'
     """
     line = one_line(text)
     if width(line) <= most:

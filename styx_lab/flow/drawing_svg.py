@@ -120,7 +120,7 @@ def svg(flow: Flow, *, figures: Figures | None = None, note: str | None = None) 
             _style(space),
             _shape("rect", "panel edge", f'x="0.5" y="0.5" width="{width - 1}" height="{height - 1}" rx="12"'),
             _text(_MARGIN, 32, cut(flow.name, 40), "name", size=16, weight=600),
-            _text(_MARGIN, 50, note, "quiet", size=11, more=' data-note=""'),
+            _text(_MARGIN, 50, note, "quiet", size=11),
             f'<g transform="translate({left} {top})">',
             *paths,
             *steps,
@@ -181,7 +181,7 @@ def _step(step: Step, box: Box, types: Mapping[Port, StreamType], figures: Seque
     accent = ACCENTS[stream.kind]
     pill = isinstance(step, To)
     title = f"{step.name}: {step.verb} {step.summary()} → {stream.kind}: {', '.join(stream.names)}"
-    place = f'data-verb="{step.verb}" transform="translate({box.x} {box.y})"'
+    place = f'transform="translate({box.x} {box.y})"'
     parts = [f"<g data-step={quoteattr(one_line(step.name))} {place}>", f"<title>{_escaped(title)}</title>"]
     if pill:
         parts.append(
@@ -264,7 +264,6 @@ def _legend(flow: Flow, types: Mapping[Port, StreamType], width: int) -> tuple[l
         if x and x + size > width:
             x, line = 0, line + 1
         shown = _text(18, 0, label, "quiet", size=11)
-        dead = ' data-dead-letters=""' if label.startswith("dead") else ""
-        found.append(f'<g transform="translate({x} {line * _LEGEND_LINE})"{dead}>{mark}{shown}</g>')
+        found.append(f'<g transform="translate({x} {line * _LEGEND_LINE})">{mark}{shown}</g>')
         x += size + 8
     return found, line + 1

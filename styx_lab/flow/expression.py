@@ -122,7 +122,7 @@ class Expression:
         return stored
 
     def polars(self) -> pl.Expr:
-        """The Polars expression; give it to `frame.with_columns`, which repeats a constant for each row."""
+        """The Polars expression, built once; `expression_values.evaluate` runs it so that the law holds."""
         return self._polars
 
     def columns(self) -> frozenset[str]:

@@ -30,7 +30,7 @@ _PREFIX: Final = {
 }  # fmt: skip
 _SPOKEN: Final = {
     "str.concat_vertical": "str.join", "fill_null_with_strategy": "fill_null(strategy=...)", "rleid": "rle_id",
-    "q_cut": "qcut", "correlation": "corr", "as_struct": "struct",
+    "q_cut": "qcut", "nunique": "n_unique", "correlation": "corr", "as_struct": "struct",
 }  # fmt: skip
 _HINTS: Final = {
     _PATTERN: "over|rolling.*|shift|diff|cum_.*|ewm_.*|pct_change|rank|interpolate.*|fill_null.*|rle.*|.*fold.*|"
@@ -60,7 +60,7 @@ def _spoken(form: Any) -> tuple[str, str | None]:  # noqa: PLR0911 - a table of 
         case str():
             return _snake(form), ALLOWED
         case {"Agg": which}:
-            return _snake(next(iter(which))), WINDOW
+            return _named(_snake(next(iter(which)))), WINDOW
         case {"AnonymousFunction": _} | {"AnonymousAgg": _} | {"RenameAlias": {"function": {"Map": _}}}:
             return "a Python function (map_elements, map_batches, ...)", _PYTHON
         case {"KeepName": _} | {"RenameAlias": _}:

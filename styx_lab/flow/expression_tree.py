@@ -224,7 +224,7 @@ class _Builder:
                 raise self._bad("not the name of one column", name)
             return pl.col(name)
         if isinstance(tree, dict) and tree.keys() == {"literal"} and isinstance(tree["literal"], list):
-            if (tree["literal"][:1] == ["list"]) != lists:
+            if tree["literal"][:1] == ["list"] and not lists:
                 raise self._bad("a list of constants belongs in is_in, and there alone", tree)
             return self._guarded(lambda: build_literal(tree["literal"]), tree)
         if isinstance(tree, dict) and {"call", "of"} <= tree.keys() <= {"call", "of", "with"}:
@@ -234,6 +234,8 @@ class _Builder:
     def _call(self, name: Any, of: Any, options: Any, depth: int) -> pl.Expr:
         if not isinstance(name, str) or not isinstance(of, list) or not isinstance(options, dict):
             raise self._bad("not a call", name)
+        if name == "is_in" and not _is_list(of[1:]):
+            raise self._bad("is_in needs a list of constants", of)
         arguments = [self.node(each, depth, lists=name == "is_in" and place == 1) for place, each in enumerate(of)]
         match name, arguments, options:
             case "alias", [inner], {"name": str() as alias, **more} if not more:
@@ -280,6 +282,13 @@ class _Builder:
             got=got,
             hint="it was changed, or written by a newer Styx Lab; write the expression again",
         )
+
+
+def _is_list(values: list[Any]) -> bool:
+    match values:
+        case [{"literal": ["list", *_]}]:
+            return True
+    return False
 
 
 def columns_of(tree: Tree) -> Iterator[str]:

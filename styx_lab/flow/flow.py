@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from styx_lab.core.events import canonical_json
+from styx_lab.core.events import EventKind, canonical_json
 from styx_lab.errors import FlowError
 from styx_lab.flow.steps import STEPS, Enrich, Port, Score, SourceStep, Step, To
 from styx_lab.flow.stream import Stream, _checked_name, _merge
@@ -53,6 +53,16 @@ class Flow:
     def outputs(self) -> tuple[str, ...]:
         """The names of its outputs; dead letters are one more, of every flow."""
         return tuple(step.name for step in self.steps if isinstance(step, To))
+
+    @property
+    def notification_outputs(self) -> tuple[str, ...]:
+        """Those of its outputs that carry Notifications."""
+        types = self.types()
+        return tuple(
+            step.name
+            for step in self.steps
+            if isinstance(step, To) and types[step.inputs[0]].kind is EventKind.NOTIFICATION
+        )
 
     @property
     def models(self) -> tuple[str, ...]:

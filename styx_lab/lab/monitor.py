@@ -35,15 +35,8 @@ __all__ = ["Monitor", "MonitorWidget"]
 # Nine a second, so that with the closing one no second has more than ten.
 _GAP_S: Final = 1 / 9
 _QUIET_S: Final = 1.0
-_HEAD: Final = {
-    "rate": "events/s",
-    "watermark": "watermark",
-    "delay": "delay",
-    "late": "late",
-    "dead": "dead",
-    "matches": "matches",
-    "notifications": "notifications",
-}
+_COUNTS: Final = {"late": "late", "dead": "dead", "matches": "matches", "notifications": "notifications"}
+_HEAD: Final = {"rate": "events/s", "watermark": "watermark", "delay": "delay", **_COUNTS}
 _STATIC: Final = files("styx_lab.lab") / "static"
 
 
@@ -189,10 +182,11 @@ class Monitor:
         with self._lock:
             state, figures = self._state(), self._figures()
         status = f"{state['status']}: {state['message']}" if state["message"] else state["status"]
-        note = ", ".join([status, *(f"{label} {state[name]}" for name, label in _HEAD.items())])
+        told = ", ".join([status, *(f"{label} {state[name]}" for name, label in _HEAD.items())])
+        counts = ", ".join(f"{state[name]} {label}" for name, label in _COUNTS.items())
         drawn = {
-            "image/svg+xml": svg(self._flow, figures=figures or None, note=note if figures else None),
-            "text/plain": f"Monitor of flow {self._flow.name}: {note}",
+            "image/svg+xml": svg(self._flow, figures=figures or None, note=f"{status}: {counts}" if figures else None),
+            "text/plain": f"Monitor of flow {self._flow.name}: {told}",
         }
         return {**data, **drawn}, metadata
 
@@ -238,14 +232,15 @@ class Monitor:
             if self._status != "running":
                 return
             left = self._seen_at + _QUIET_S - self._clock()
-            if left > 0:
-                self._quiet_due = True
-            else:
+            quiet = left < _QUIET_S / 100
+            self._quiet_due = not quiet
+            if quiet:
                 self._sample()
-        if left > 0:
-            self._later(left, self._look_whether_quiet)
-        else:
+                self._rate = 0.0
+        if quiet:
             self.flush()
+        else:
+            self._later(left, self._look_whether_quiet)
 
     def _sample(self) -> None:
         if self._status == "running" and self._rates is not None:

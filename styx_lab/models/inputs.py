@@ -76,7 +76,7 @@ def _plain(field: InputField, given: pl.Series, where: str) -> pl.Series | None:
         clean = given.cast(field.dtype)
     elif isinstance(field.dtype, pl.String) and dtype == pl.String:
         if field.values and field.invalid != "asIs":
-            known = given.is_in(_typed(field, field.values, where))
+            known = given.is_in(_typed(field, field.values, where).implode())
             if not known.all(ignore_nulls=True):
                 return None
         clean = given
@@ -100,7 +100,7 @@ def _prepare(field: InputField, given: pl.Series, where: str) -> tuple[pl.Series
     if len(written) < len(field.missing_values):
         present, nan = present & ~nan, pl.lit(False)  # the file itself says that NaN is a missing value
     if written:
-        present &= ~value.is_in(_typed(field, written, where)).fill_null(False)
+        present &= ~value.is_in(_typed(field, written, where).implode()).fill_null(False)
     broken = present & value.is_null()
     refused = _refused(field, where)
     invalid = present & (broken | (refused.fill_null(False)))
@@ -204,11 +204,11 @@ def _refused(field: InputField, where: str) -> pl.Expr:
     value = pl.col("value")
     refused = pl.lit(False)
     if field.invalid_values:
-        refused |= value.is_in(_typed(field, field.invalid_values, where))
+        refused |= value.is_in(_typed(field, field.invalid_values, where).implode())
     if field.values or field.intervals:
         admitted = pl.lit(False)
         if field.values:
-            admitted |= value.is_in(_typed(field, field.values, where))
+            admitted |= value.is_in(_typed(field, field.values, where).implode())
         for each in field.intervals:
             low = value >= each.low if each.low_included else value > each.low
             high = value <= each.high if each.high_included else value < each.high

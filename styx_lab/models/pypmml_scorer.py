@@ -185,7 +185,7 @@ class PypmmlScorer:
         return replies
 
     def _predict(self, question: str) -> Any:
-        from py4j.protocol import Py4JJavaError, Py4JNetworkError
+        from py4j.protocol import Py4JError, Py4JJavaError
 
         for last in (False, True):
             with self._lock:
@@ -198,7 +198,7 @@ class PypmmlScorer:
                 return msgspec.json.decode(model.predict(question))
             except Py4JJavaError:
                 raise
-            except (Py4JNetworkError, OSError) as error:
+            except (Py4JError, OSError) as error:  # the JVM was killed, or ran out of memory
                 gateway.close_jvm(loaded)
                 if last:
                     raise RunError(

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from styx_lab.connectors import MemorySource, open_source
+from styx_lab.connectors import MemorySource, Recording, RecordingSource, open_source
 from styx_lab.core.ports import Source
 from styx_lab.errors import FlowError, RunError, SchemaError
 from styx_lab.flow.flow import Flow
@@ -60,23 +60,19 @@ def open_inputs(flow: Flow, inputs: Inputs) -> dict[str, Source]:
 def _open(step: SourceStep, given: Input) -> Source:
     if isinstance(given, str | Path):
         source = open_source(given, step.schema)
-        _check_recorded(step, source)
+        if isinstance(source, RecordingSource):
+            _check_recorded(step, given)
         return source
     if isinstance(given, pl.DataFrame) or (isinstance(given, Sequence) and not isinstance(given, bytes)):
         return MemorySource(given, step.schema)
     raise FlowError("not an input", where=step.where, got=type(given).__name__, hint="a path, a frame or a list of dicts")
 
 
-def _check_recorded(step: SourceStep, source: Source) -> None:
+def _check_recorded(step: SourceStep, path: str | Path) -> None:
     """Refuse a recording whose schema lacks a column of the source, or has it in another type."""
-    from styx_lab.connectors import RecordingSource
-
-    if not isinstance(source, RecordingSource):
-        return
-    recorded = source.about.to_schema()
+    recorded = Recording.open(path).schema
     for name, word in step.schema.items():
         if recorded.get(name) != word:
-            source.close()
             raise SchemaError(
                 "the recording's schema is not the source's",
                 where=f"{step.where}, column {name!r}",

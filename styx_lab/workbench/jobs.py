@@ -164,7 +164,7 @@ def _settle(bundle: Bundle, pinned: str, folder: Path, inputs: Inputs | None) ->
 def _content(path: Path) -> str:
     """What tells one input from another: a recording's content hash; of other files the size."""
     if path.exists() and is_recording(path):
-        return str(Recording.open(path).describe()["sha256"])
+        return str(Recording.open(path).about.content_sha256)
     return f"{path.stat().st_size} bytes" if path.exists() else "missing"
 
 

@@ -89,7 +89,8 @@ def test_what_a_line_means_does_not_depend_on_its_neighbours(lines):
     for index, line in enumerate(lines):
         one = decode_csv([line], ["s", "n"], schema)
         rows += one.frame.rows()
-        dead |= {index: reason for reason in one.dead.values()}
+        if one.dead:
+            dead[index] = one.dead[0]
     assert (whole.frame.rows(), whole.dead) == (rows, dead)
     assert len(whole.good) + len(whole.dead) == len(lines)
 
@@ -100,7 +101,10 @@ def test_nan_is_kept_for_the_caller_to_count():
     assert found.frame["a"].is_nan().to_list() == [True, True, False]
 
 
-@given(st.lists(st.none() | st.integers(-(2**63), 2**63 - 1)), st.lists(st.none() | st.floats(allow_infinity=False, allow_nan=False)))
+@given(
+    st.lists(st.none() | st.integers(-(2**63), 2**63 - 1)),
+    st.lists(st.none() | st.floats(allow_infinity=False, allow_nan=False)),
+)
 def test_numbers_come_back_as_they_were_written(ints, floats):
     for word, values in (("int", ints), ("float", floats)):
         column = pl.Series("a", [None if value is None else repr(value) for value in values], dtype=pl.String)

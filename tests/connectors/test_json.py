@@ -17,16 +17,17 @@ from styx_lab.core.schema import TIME_DTYPE, Schema
 SCHEMA = Schema({"a": "int", "b": "str", "c": "float", "d": "bool", "t": "datetime", "two words": "int"})
 
 NASTY = [
-    b'{"a":1},{"a":2}', b'{"a":1', b'"b":2}', b'{"a":"x}', b'{","b":"1"}', b'{"b":"x"},{"b":"y"}', b'{"b":"}', b'{"}":1}',
-    b"{}", b"{", b"}", b"{}}", b"{{}", b"[]", b"[{}]", b"null", b"1", b'"x"', b"", b" ", b"\n", b"\x00", b"\xff\xfe",
-    b'{"b":"\xff"}', b'{"other":"\xff"}', b'{"b":"\xc3\xa9"}', b'{"b":"\\ud800"}', b'{"b":"\\ud83d\\ude00"}', b'{"a":1} ',
-    b'\xef\xbb\xbf{"a":1}', b'{"a":1}\n', b' {"a":1}', b'{"a":1,"a":2}', b'{"a":"x","a":2}', b'{"a":2,"a":"x"}',
-    b'{"a":1.0}', b'{"a":1e3}', b'{"a":9223372036854775807}', b'{"a":9223372036854775808}', b'{"a":-9223372036854775809}',
-    b'{"c":1}', b'{"c":1e999}', b'{"c":NaN}', b'{"c":"1"}', b'{"c":null}', b'{"d":1}', b'{"d":true}', b'{"t":0}', b'{"t":1.5}',
-    b'{"t":"2024-01-01T00:00:00Z"}', b'{"t":"yesterday"}', b'{"t":99999999999999999}', b'{"t":true}', b'{"two words":7}',
-    b'{"x":{"y":[1,{}]},"a":5}', b'{"x":1e999,"a":5}', b'{"a":01}', b'{"a":1,}', b'{"a":1}{"a":2}', b'{"a":1}]', b'[{"a":1}',
-    b'{"x":' + b"[" * 63 + b"]" * 63 + b"}", b'{"x":' + b"[" * 64 + b"]" * 64 + b"}", b'{"x":' + b"[" * 70_000,
-    b'{"c":' + b"9" * 400 + b"}", b'{"a":' + b"9" * 5_000 + b"}", b'{"b":"' + b"[" * 200 + b'"}', b"//", b",", b'{"a":1},',
+    b'{"a":1},{"a":2}', b'{"a":1', b'"b":2}', b'{"a":"x}', b'{","b":"1"}', b'{"b":"x"},{"b":"y"}', b'{"b":"}',
+    b'{"}":1}', b"{}", b"{", b"}", b"{}}", b"{{}", b"[]", b"[{}]", b"null", b"1", b'"x"', b"", b" ", b"\n", b"\x00",
+    b"\xff\xfe", b'{"b":"\xff"}', b'{"other":"\xff"}', b'{"b":"\xc3\xa9"}', b'{"b":"\\ud800"}',
+    b'{"b":"\\ud83d\\ude00"}', b'{"a":1} ', b'\xef\xbb\xbf{"a":1}', b'{"a":1}\n', b' {"a":1}', b'{"a":1,"a":2}',
+    b'{"a":"x","a":2}', b'{"a":2,"a":"x"}', b'{"a":1.0}', b'{"a":1e3}', b'{"a":9223372036854775807}',
+    b'{"a":9223372036854775808}', b'{"a":-9223372036854775809}', b'{"c":1}', b'{"c":1e999}', b'{"c":NaN}',
+    b'{"c":"1"}', b'{"c":null}', b'{"d":1}', b'{"d":true}', b'{"t":0}', b'{"t":1.5}', b'{"t":"2024-01-01T00:00:00Z"}',
+    b'{"t":"yesterday"}', b'{"t":99999999999999999}', b'{"t":true}', b'{"two words":7}', b'{"x":{"y":[1,{}]},"a":5}',
+    b'{"x":1e999,"a":5}', b'{"a":01}', b'{"a":1,}', b'{"a":1}{"a":2}', b'{"a":1}]', b'[{"a":1}', b'{"x":' + b"[" * 63 +
+    b"]" * 63 + b"}", b'{"x":' + b"[" * 64 + b"]" * 64 + b"}", b'{"x":' + b"[" * 70_000, b'{"c":' + b"9" * 400 + b"}",
+    b'{"a":' + b"9" * 5_000 + b"}", b'{"b":"' + b"[" * 200 + b'"}', b"//", b",", b'{"a":1},',
 ]  # fmt: skip
 
 payloads = st.lists(
@@ -49,6 +50,10 @@ def facts(found, start=0):
 @example(NASTY, 1)
 @example([b'{"a":"x}', b'{","b":"1"}'], 2)
 @example([b'{"a":1},{"a":2}', b""], 2)
+# As many objects and braces as payloads, but the border is not where they part.
+@example([b'{"a":1},{"a":2', b'"b":"x"}'], 1)
+# Each begins and ends well and two objects come out, but a text runs over the border.
+@example([b'{"a":1},{"b":"}', b'{"}'], 1)
 def test_what_a_payload_means_does_not_depend_on_its_neighbours(given_payloads, size):
     whole = facts(decode_json(given_payloads, SCHEMA))
     rows, dead = {}, {}

@@ -106,9 +106,11 @@ def test_any_size_of_piece_and_any_place_to_go_on_from(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("position", [None, 3, {}, {"row": -1}, {"row": "x", "byte": 0}, {"row": 99}, {"row": 1, "byte": 5}])
+@pytest.mark.parametrize(
+    "position", [None, 3, {}, {"row": -1}, {"row": "x", "byte": 0}, {"row": 99}, {"row": 1, "byte": 5}]
+)
 def test_a_position_that_is_none_is_refused(kind, position, tmp_path):
-    with pytest.raises(DataError, match="position|fewer"):
+    with pytest.raises(DataError, match=r"position|fewer"):
         make(kind, tmp_path).seek(position)
 
 
@@ -145,7 +147,9 @@ def test_blank_lines_are_dead_letters_but_not_the_end_of_the_file(tmp_path):
 def test_a_line_that_is_too_long_is_a_dead_letter_wherever_reading_began(tmp_path):
     path = tmp_path / "long.jsonl"
     long, longer = b"x" * (LONGEST + 1), b"y" * (3 * LONGEST)
-    path.write_bytes(b"\n".join([b'{"card":"a"}', long, b'{"card":"b"}', longer, b"z" * LONGEST, b'{"card":"c"}', long]))
+    path.write_bytes(
+        b"\n".join([b'{"card":"a"}', long, b'{"card":"b"}', longer, b"z" * LONGEST, b'{"card":"c"}', long])
+    )
     whole = []
     source = JsonLinesSource(path)
     positions = [source.position()]
@@ -294,7 +298,7 @@ def test_the_content_decides_before_the_suffix(tmp_path):
 def test_parquet_of_other_types_is_refused_when_it_is_opened(tmp_path):
     path = tmp_path / "other.parquet"
     pl.DataFrame({"card": [1], "amount": [1.0]}).write_parquet(path)
-    with pytest.raises(SchemaError, match="column 'card' .*expected str; got 'Int64'"):
+    with pytest.raises(SchemaError, match=r"column 'card' .*expected str; got 'Int64'"):
         ParquetSource(path, SCHEMA)
 
 

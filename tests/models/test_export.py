@@ -98,9 +98,10 @@ def test_a_failed_conversion_reports_to_nobody(tmp_path: Path, monkeypatch: pyte
         assert any(seen.startswith(b"CONNECT telemetry.") for seen in proxy.seen)  # else this test would prove nothing
         proxy.seen.clear()
         assert convert(NO_TELEMETRY) != 0
+        x = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0]})
+        odd = PMMLPipeline([("m", Unheard())]).fit(x, pd.Series([0, 0, 1, 1], name="y"))
         with pytest.raises(ModelError, match="cannot export it"):
-            x = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0]})
-            export_pipeline(PMMLPipeline([("m", Unheard())]).fit(x, pd.Series([0, 0, 1, 1], name="y")), name="odd")
+            export_pipeline(odd, name="odd")
         assert proxy.seen == []
     finally:
         proxy.close()

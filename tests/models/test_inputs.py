@@ -23,7 +23,8 @@ def ask(values: list[Any], data: str, mining: str = "", dtype: Any = None) -> tu
     pmml = (
         f'<PMML xmlns="http://www.dmg.org/PMML-4_4" version="4.4"><DataDictionary><DataField name="x" {data}>{inner}'
         '</DataField></DataDictionary><RegressionModel functionName="regression"><MiningSchema>'
-        f'<MiningField name="y" usageType="target"/><MiningField name="x" {mining}/></MiningSchema></RegressionModel></PMML>'
+        f'<MiningField name="y" usageType="target"/><MiningField name="x" {mining}/></MiningSchema>'
+        "</RegressionModel></PMML>"
     )
     frame = pl.DataFrame({"x": pl.Series(values, dtype=dtype, strict=False)})
     clean, errors = prepare_inputs(check_pmml(pmml.encode(), name="m@1"), frame)

@@ -18,7 +18,7 @@ from styx_lab.core.events import canonical_json
 from styx_lab.engines.runner.durable import cannot_write, sync_folder
 from styx_lab.errors import CheckpointError
 
-__all__ = ["Commit", "Journal"]
+__all__ = ["Commit", "Journal", "committed_count"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,3 +122,10 @@ def _entries(data: bytes, path: Path) -> Iterator[tuple[str, dict[str, Any], int
         kind, value = json.loads(body)
         start = end + 1
         yield kind, value, start
+
+
+def committed_count(path: Path) -> int:
+    """How many input events a job has committed, read without taking the job over; 0 before the first commit."""
+    if not path.exists():
+        return 0
+    return max((value["count"] for kind, value, _ in _entries(path.read_bytes(), path) if kind == "commit"), default=0)

@@ -26,10 +26,10 @@ ENTRY_COLUMNS: Final = 8  # one cache line
 NUMBER, HEAD, TAIL, SIZE = range(4)
 PANE_COLUMNS: Final = 4
 # Columns of `keys`, by slot.
-HELD, STAMP, ROW, IDLE = range(4)
+HELD, STAMP, ROW, KNOWN = range(4)
 KEY_COLUMNS: Final = 4
 # Words of `control`.
-FREE, FIRST, LAST, NEXT_RANK, WIDE_FREE, STAMPS, NEXT_END, IDLES, AT_ROW, AT_STEP, FIRED = range(11)
+FREE, FIRST, LAST, NEXT_RANK, WIDE_FREE, STAMPS, NEXT_END, KEYS, AT_ROW, AT_STEP, FIRED = range(11)
 CONTROL_WORDS: Final = 11
 
 
@@ -47,7 +47,6 @@ class EntryArrays(NamedTuple):
     panes: Array
     heap: Int64s
     keys: Array
-    idle: Int64s
     wide: Array
     wide_free: Int64s
     """A stack of free wide sums."""
@@ -150,6 +149,9 @@ def take_entry(state, slot, pane, real_start, whole_start):  # type: ignore[no-u
         state.panes[row, HEAD] = entry
     state.panes[row, TAIL] = entry
     state.panes[row, SIZE] += 1
+    if state.keys[slot, HELD] == 0:
+        state.keys[slot, KNOWN] = 1
+        control[KEYS] += 1
     state.keys[slot, HELD] += 1
     return entry, True
 
@@ -176,8 +178,6 @@ def drop_pane(state, operations, row):  # type: ignore[no-untyped-def]
         state.free[control[FREE]] = entry
         control[FREE] += 1
         keys[slot, HELD] -= 1
-        if keys[slot, HELD] == 0 and keys[slot, IDLE] == 0:
-            keys[slot, IDLE] = 1
-            state.idle[control[IDLES]] = slot
-            control[IDLES] += 1
+        if keys[slot, HELD] == 0:
+            control[KEYS] -= 1
         entry = entries[entry, NEXT]

@@ -18,9 +18,6 @@ from styx_lab.operators.window.entries import (
     FIRED,
     FIRST,
     HEAD,
-    HELD,
-    IDLE,
-    IDLES,
     KEY,
     LAST,
     NEXT,
@@ -42,7 +39,19 @@ from styx_lab.operators.window.exact_sum import add_wide, merge_wide, round_wide
 from styx_lab.operators.window.layout import Array
 from styx_lab.operators.window.partial import DIRTY, NARROW, OP_REAL_SUM, add_values, merge_partial
 
-__all__ = ["DONE", "LATE_EVENT", "NO_WINDOW", "OUT_FULL", "OUT_ROWS", "TAKEN", "UNKNOWN", "WIDE_FULL", "Fired", "judge", "run"]
+__all__ = [
+    "DONE",
+    "LATE_EVENT",
+    "NO_WINDOW",
+    "OUT_FULL",
+    "OUT_ROWS",
+    "TAKEN",
+    "UNKNOWN",
+    "WIDE_FULL",
+    "Fired",
+    "judge",
+    "run",
+]
 
 # Rows of what was fired.
 OUT_KEY, OUT_END, OUT_ORDER, OUT_CLOCK, OUT_EVENTS = range(5)
@@ -64,8 +73,11 @@ class Fired(NamedTuple):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def judge(times, orders, step_orders, step_marks, before, size, slide, verdicts):  # type: ignore[no-untyped-def]
-    """Whether each event is taken by a window, late, or in none; against the watermark before it."""
+def judge(times, orders, step_orders, step_marks, before, size, slide, last_order, last_place, verdicts, places):  # type: ignore[no-untyped-def]
+    """Whether each event is taken by a window, late, or in none; against the watermark before it.
+
+    Gives how many are late and how many in none. `places` gets each event's place among those of its order.
+    """
     mark = before
     step = 0
     late = 0
@@ -84,6 +96,9 @@ def judge(times, orders, step_orders, step_marks, before, size, slide, verdicts)
         else:
             verdicts[row] = NO_WINDOW
             outside += 1
+        last_place = last_place + 1 if orders[row] == last_order else 0
+        last_order = orders[row]
+        places[row] = last_place
     return late, outside
 
 
@@ -313,12 +328,4 @@ def run(  # type: ignore[no-untyped-def]
         row += 1
     control[AT_ROW] = 0
     control[AT_STEP] = 0
-    idles = 0
-    for index in range(control[IDLES]):
-        slot = state.idle[index]
-        state.keys[slot, IDLE] = 0
-        if state.keys[slot, HELD] == 0:
-            state.idle[idles] = slot
-            idles += 1
-    control[IDLES] = idles
     return DONE

@@ -58,7 +58,7 @@ class ResultKeys:
         edges = np.flatnonzero(np.diff(ends, prepend=ends[0] - 1))
         suffixes = pl.Series([f"{end - size},{end},0]" for end in ends[edges].tolist()])
         runs = np.repeat(np.arange(len(edges)), np.diff(edges, append=len(ends)))
-        return texts.drop(_PREFIX), texts[_PREFIX] + suffixes.gather(runs)
+        return texts.drop(_PREFIX), texts[_PREFIX] + suffixes[runs]
 
     def _learn(self, slots: Int64s) -> None:
         if len(self._texts) > 2 * self._known + 1024:
@@ -72,5 +72,6 @@ class ResultKeys:
         prefixes = [canonical_json((self._step, *key)).decode()[:-1] + "," for key in parts]
         frame = self._index.frame(slots, self._schema)
         self._at[slots] = np.arange(len(self._texts), len(self._texts) + len(slots))
-        self._texts = pl.concat([self._texts, frame.with_columns(pl.Series(_PREFIX, prefixes))], rechunk=True)
+        texts = pl.DataFrame([*frame.get_columns(), pl.Series(_PREFIX, prefixes)])
+        self._texts = pl.concat([self._texts, texts], rechunk=True)
         self._known += len(slots)

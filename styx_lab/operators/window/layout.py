@@ -114,7 +114,9 @@ class Layout:
         where = f"{self.where}, {name!r}"
         dtype = expression.check(dict(self.stream.columns), where=where)
         if dtype.is_decimal():
-            raise FlowError("decimals cannot be aggregated", where=where, got=str(dtype), hint="cast to Float64 or Int64")
+            raise FlowError(
+                "decimals cannot be aggregated", where=where, got=str(dtype), hint="cast to Float64 or Int64"
+            )
         plain = next((column for column in self.stream.names if expression.polars().meta.eq(pl.col(column))), None)
         self._values.append(_Value(expression, dtype, plain))
         return len(self._values) - 1
@@ -143,7 +145,9 @@ class Layout:
         Raises:
             DataError: when a whole number is beyond 64 bits.
         """
-        computed = {f"_{place}": value.expression.polars() for place, value in enumerate(self._values) if not value.plain}
+        computed = {
+            f"_{place}": value.expression.polars() for place, value in enumerate(self._values) if not value.plain
+        }
         wider = frame.with_columns(**computed) if computed else frame
         count, rows = len(self._values), frame.height
         inputs = Inputs(np.empty((count, rows)), np.empty((count, rows), np.int64), np.ones((count, rows), np.bool_))

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from styx_lab.core.batch import Batch, Int64s
+from styx_lab.core.batch import Batch, Int64s, Steps
 from styx_lab.core.events import ARRIVAL, DETECTED, ORIGIN, TIME
 from styx_lab.core.keys import KeyIndex
 from styx_lab.core.operator import LATE, OUT, Emission, Operator
@@ -30,6 +30,10 @@ from styx_lab.operators.window.panes import Panes, Taken
 __all__ = ["WindowOperator"]
 
 _VERSION: Final = 1
+_NO_ORDERS: Final = np.empty(0, np.int64)
+_IDLE_KEYS: Final = 1_024
+_IDLE_SHARE: Final = 8
+"""Keys are released when there are more than so many, and more than so many times those that have panes."""
 
 
 class WindowOperator(Operator):
@@ -56,7 +60,7 @@ class WindowOperator(Operator):
         self._reset_keys()
         # Rows of one order are told apart by their place among them.
         self._last_order, self._last_place = -1, 0
-        self._nothing = pl.DataFrame(schema=self._schema)
+        self._no_results, self._no_late = pl.DataFrame(schema=self._schema), pl.DataFrame(schema=stream.schema)
 
     def _reset_keys(self) -> None:
         self._index = KeyIndex(list(self._key_schema))
@@ -69,58 +73,55 @@ class WindowOperator(Operator):
             DataError: when whole numbers do not fit in 64 bits.
         """
         (batch,) = inputs
-        times = np.array(batch.frame[TIME].to_physical().to_numpy(), np.int64)
-        orders = np.array(batch.order, np.int64)
-        steps = batch.steps
-        verdicts = np.empty(len(batch), np.uint8)
+        # The kernels take arrays that are writable and in one piece: others would be compiled for anew.
+        steps = Steps(_own(batch.steps.order), _own(batch.steps.mark), _own(batch.steps.clock))
+        times, orders = _own(batch.frame[TIME].to_numpy()), _own(batch.order)
+        verdicts, places = np.empty(len(batch), np.uint8), np.empty(len(batch), np.int64)
         late, outside = k.judge(
             times,
             orders,
-            np.array(steps.order, np.int64),
-            np.array(steps.mark, np.int64),
+            steps.order,
+            steps.mark,
             batch.before,
             self._size,
             self._slide,
+            self._last_order,
+            self._last_place,
             verdicts,
+            places,
         )
-        late_rows = np.flatnonzero(verdicts == k.LATE_EVENT) if late else np.empty(0, np.int64)
-        places = self._places(orders)
-        frame = batch.frame
+        if len(batch):
+            self._last_order, self._last_place = int(orders[-1]), int(places[-1])
+        frame, late_frame, late_order = batch.frame, self._no_late, _NO_ORDERS
+        if late:
+            rows = np.flatnonzero(verdicts == k.LATE_EVENT)
+            late_frame, late_order = frame[rows], orders[rows]
         if late or outside:
-            taken = np.flatnonzero(verdicts == k.TAKEN)
-            frame, times, orders, places = frame[taken], times[taken], orders[taken], places[taken]
+            rows = np.flatnonzero(verdicts == k.TAKEN)
+            frame, times, orders, places = frame[rows], times[rows], orders[rows], places[rows]
         values = self._layout.inputs(frame)
-        fired = self._panes.run(Taken(times, self._slots(frame), orders, places, values), batch)
-        out = self._emit(fired, batch) if fired.rows.shape[1] else Batch(self._nothing, _NO_ORDERS, batch.before, steps)
-        idle = self._panes.idle()
-        if len(idle):
+        fired = self._panes.run(Taken(times, self._slots(frame), orders, places, values), batch.before, steps)
+        count = fired.rows.shape[1]
+        out = self._emit(fired, batch) if count else Batch(self._no_results, _NO_ORDERS, batch.before, batch.steps)
+        self._release()
+        counts = {"windows": count, "no_window": outside} if outside else {"windows": count}
+        return Emission(
+            {OUT: out, LATE: Batch(late_frame, late_order, batch.before, batch.steps)},
+            late_order=late_order,
+            counts=counts,
+        )
+
+    def _release(self) -> None:
+        """Forget keys without panes, but only many at once: most come again soon, and their texts with them."""
+        if len(self._index) > _IDLE_KEYS + _IDLE_SHARE * self._panes.keys:
+            idle = self._panes.forget_idle()
             self._results.forget(idle)
             self._index.release(idle)
-        counts = {"windows": len(out)}
-        if outside:
-            counts["no_window"] = outside
-        late_frame = batch.frame[late_rows] if late else batch.frame.clear()
-        late_order = batch.order[late_rows]
-        return Emission(
-            {OUT: out, LATE: Batch(late_frame, late_order, batch.before, steps)}, late_order=late_order, counts=counts
-        )
 
     def _slots(self, frame: pl.DataFrame) -> Int64s:
         if self._key_schema or not frame.height:
             return self._index.slots(frame)
         return np.repeat(self._index.slots(frame[:1]), frame.height)
-
-    def _places(self, orders: Int64s) -> Int64s:
-        """The place of each row among those of its order."""
-        if not len(orders):
-            return orders
-        rows = np.arange(len(orders))
-        new = np.diff(orders, prepend=self._last_order) != 0
-        places = rows - np.maximum.accumulate(np.where(new, rows, 0))
-        if not new[0]:
-            places[: int(np.argmax(new)) or len(orders)] += self._last_place + 1
-        self._last_order, self._last_place = int(orders[-1]), int(places[-1])
-        return places
 
     def _emit(self, fired: k.Fired, batch: Batch) -> Batch:
         slots, ends, orders, clocks, events = fired.rows
@@ -156,7 +157,7 @@ class WindowOperator(Operator):
         slots, columns = self._panes.snapshot()
         known, of_row = np.unique(slots, return_inverse=True)
         group = pl.Series(GROUP, self._index.groups[known], dtype=pl.UInt8)
-        keys = self._index.frame(known, self._key_schema).with_columns(group)[of_row]
+        keys = pl.DataFrame([*self._index.frame(known, self._key_schema).get_columns(), group])[of_row]
         panes = keys.with_columns(**columns)
         place = pl.DataFrame({"order": [self._last_order], "place": [self._last_place]})
         return State(self._meta(), {"panes": panes, "place": place}, _VERSION)
@@ -182,7 +183,8 @@ class WindowOperator(Operator):
 
     def size(self) -> Mapping[str, int]:
         """The keys and panes (one for each key) that are held."""
-        return {"keys": len(self._index), "panes": self._panes.live}
+        return {"keys": self._panes.keys, "panes": self._panes.live}
 
 
-_NO_ORDERS: Final = np.empty(0, np.int64)
+def _own(array: np.ndarray[Any, Any]) -> Int64s:
+    return np.array(array, np.int64)

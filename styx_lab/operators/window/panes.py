@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from styx_lab.core.batch import Batch, Int64s
+from styx_lab.core.batch import Int64s, Steps
 from styx_lab.operators.window import entries as e
 from styx_lab.operators.window.exact_sum import WIDE_WORDS
 from styx_lab.operators.window.kernel import DONE, OUT_FULL, OUT_ROWS, UNKNOWN, Fired, run
@@ -54,7 +54,9 @@ class Panes:
         self._operations = layout.table()
         self._real_start = np.array(layout.real_start, np.float64)
         self._whole_start = np.array(layout.whole_start, np.int64)
-        self._sums = [word for (code, _), word in zip(layout.operations, layout.whole_at, strict=True) if code == OP_REAL_SUM]
+        self._sums = [
+            word for (code, _), word in zip(layout.operations, layout.whole_at, strict=True) if code == OP_REAL_SUM
+        ]
         self._room = 1024
         self.clear()
 
@@ -72,7 +74,6 @@ class Panes:
             panes=np.zeros((0, e.PANE_COLUMNS), np.int64),
             heap=np.zeros(0, np.int64),
             keys=np.zeros((0, e.KEY_COLUMNS), np.int64),
-            idle=np.zeros(0, np.int64),
             wide=np.zeros((0, WIDE_WORDS), np.int64),
             wide_free=np.zeros(0, np.int64),
         )
@@ -82,8 +83,14 @@ class Panes:
         """How many entries there are now."""
         return len(self._arrays.free) - int(self._arrays.control[e.FREE])
 
-    def run(self, taken: Taken, batch: Batch) -> Fired:
-        """Take a batch's rows and all its steps; gives what fired, in order."""
+    def run(self, taken: Taken, before: int, steps: Steps) -> Fired:
+        """Take rows and all steps; gives what fired, in order.
+
+        Args:
+            taken: the rows that windows take.
+            before: the watermark before them, epoch ms.
+            steps: the steps, in arrays of their own.
+        """
         self._make_room(len(taken.times), int(taken.slots.max(initial=-1)) + 1)
         control = self._arrays.control
         control[e.FIRED] = 0
@@ -98,7 +105,7 @@ class Panes:
                 self.length,
                 self._size,
                 self._slide,
-                batch.before,
+                before,
                 taken.times,
                 taken.slots,
                 taken.orders,
@@ -106,9 +113,9 @@ class Panes:
                 taken.inputs.real,
                 taken.inputs.whole,
                 taken.inputs.valid,
-                _own(batch.steps.order),
-                _own(batch.steps.mark),
-                _own(batch.steps.clock),
+                steps.order,
+                steps.mark,
+                steps.clock,
             )
             if answer == DONE:
                 break
@@ -126,11 +133,16 @@ class Panes:
         self._room = max(1024, min(self._room, fired + fired // 2))
         return Fired(*(column[:, :fired] for column in out))
 
-    def idle(self) -> Int64s:
-        """The slots of the keys that lost their last entry since this was asked last."""
-        control = self._arrays.control
-        slots = self._arrays.idle[: control[e.IDLES]].copy()
-        control[e.IDLES] = 0
+    @property
+    def keys(self) -> int:
+        """How many keys have an entry now."""
+        return int(self._arrays.control[e.KEYS])
+
+    def forget_idle(self) -> Int64s:
+        """The slots of the keys that had entries, and have none now, since this was asked last."""
+        keys = self._arrays.keys
+        slots = np.flatnonzero((keys[:, e.KNOWN] == 1) & (keys[:, e.HELD] == 0))
+        keys[slots, e.KNOWN] = 0
         return slots
 
     def _fresh(self, room: int) -> Fired:
@@ -165,17 +177,14 @@ class Panes:
             control[e.FIRST], control[e.LAST] = 0, last - first
             arrays = arrays._replace(panes=panes, heap=np.zeros(len(panes), np.int64))
         if slots > len(arrays.keys):
-            keys = _longer(arrays.keys, _room(slots))
-            arrays = arrays._replace(keys=keys, idle=_longer(arrays.idle, len(keys)))
+            arrays = arrays._replace(keys=_longer(arrays.keys, _room(slots)))
         self._arrays = arrays
 
     def _widen(self, count: int) -> None:
         arrays, before = self._arrays, len(self._arrays.wide)
         after = _room(count)
         free = int(arrays.control[e.WIDE_FREE])
-        self._arrays = arrays._replace(
-            wide=_longer(arrays.wide, after), wide_free=_longer(arrays.wide_free, after)
-        )
+        self._arrays = arrays._replace(wide=_longer(arrays.wide, after), wide_free=_longer(arrays.wide_free, after))
         self._arrays.wide_free[free : free + after - before] = np.arange(before, after)
         self._arrays.control[e.WIDE_FREE] += after - before
 
@@ -228,11 +237,6 @@ class Panes:
                 place = self._arrays.wide_free[control[e.WIDE_FREE]]
                 self._arrays.wide[place] = column[row].to_numpy()
                 arrays.whole[entries[row], word] = place
-
-
-def _own(array: Int64s) -> Int64s:
-    """A copy that is writable and in one piece: another kind of array would be compiled for anew."""
-    return np.array(array, np.int64)
 
 
 def _room(count: int) -> int:

@@ -1,0 +1,44 @@
+"""The values of expressions over a frame of events: the one way in which operators evaluate them.
+
+Law (re-chunking): the values are the same, to the last bit, however the events are cut into frames. Polars breaks it in
+one place: where a side of an operation has one value for all rows, it may multiply by the reciprocal and not divide; and
+in a frame or a chunk of one row every column looks like that, as does a constant column. So expressions are evaluated
+over one chunk of two rows at least, with every column written out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from styx_lab.flow.expression import Expression
+
+__all__ = ["evaluate"]
+
+
+def evaluate(frame: pl.DataFrame, expressions: Mapping[str, Expression]) -> pl.DataFrame:
+    """The values of expressions, one column each and one row for each row of the frame.
+
+    >>> big = Expression.of("amount > 500", where="doc")
+    >>> evaluate(pl.DataFrame({"amount": [700.0, None, 3.0]}), {"big": big})["big"].to_list()
+    [True, None, False]
+
+    It has no state. A constant is repeated for each row. A condition's null counts as false where it is used as one:
+    `values["big"].fill_null(False)`.
+
+    Args:
+        frame: events, with the columns that the expressions were checked against.
+        expressions: by the name of the column they give.
+
+    Raises:
+        polars.exceptions.PolarsError: when a strict function meets a value that it cannot take, such as a strict cast.
+    """
+    # Taken out as a series, a column is written out, also where Polars kept one value for all rows.
+    read = frozenset().union(*(each.columns() for each in expressions.values())) or frame.columns[:1]
+    columns = [frame.get_column(name) for name in sorted(read)]
+    if frame.height == 1:
+        columns = [column.gather([0, 0]) for column in columns]
+    written_out = pl.DataFrame(columns).rechunk()
+    values = written_out.with_columns(each.polars().alias(name) for name, each in expressions.items())
+    return pl.DataFrame([values[name][: frame.height] for name in expressions])
