@@ -35,7 +35,7 @@ lint: setup-dev
 	@echo "Types (mypy --strict)"
 	@$(VENV) -m mypy
 	@echo "Import rules (import-linter)"
-	@.venv/bin/lint-imports --no-logo
+	@.venv/bin/lint-imports --no-logo --no-cache
 
 lab: setup-lab
 	@echo "JupyterLab on loopback; Ctrl-C twice ends it"

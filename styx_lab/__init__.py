@@ -1,7 +1,9 @@
-"""Styx Lab: prototype event patterns on recorded data, judge them with a PMML model, promote the same graph to a runner.
+"""Styx Lab: prototype event patterns on recorded data, judge them with a PMML model, promote the same graph to a
+runner.
 
 >>> import styx_lab as styx
->>> payments = styx.source("payments", schema={"ts": "int", "card_id": "str", "amount": "float"}, time="ts", key="card_id")
+>>> schema = {"ts": "int", "card_id": "str", "amount": "float"}
+>>> payments = styx.source("payments", schema=schema, time="ts", key="card_id")
 >>> large = payments.filter("amount > 500").notify("large", message="Card {card_id}: {amount:.2f}").to("notifications")
 >>> styx.flow("large-payments", large).replay([{"ts": 1, "card_id": "a", "amount": 912.5}]).notifications["message"][0]
 'Card a: 912.50'

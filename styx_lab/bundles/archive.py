@@ -1,6 +1,7 @@
 """The bundle's container: a ZIP file whose bytes depend on its content alone, read without trust.
 
-Law: the same content packs to the same bytes; a name that climbs out, a link, a bomb or a changed byte is refused by name.
+Law: the same content packs to the same bytes; a name that climbs out, a link, a bomb or a changed byte is refused by
+name.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A bundle: flow, models, tables, module sources, a golden recording and its golden output, with a manifest of hashes.
 
-Laws: nothing in a bundle is pickled: it is JSON, PMML, Parquet and source text. Every file is named in the manifest with its
-SHA-256; one more, one less or one other byte is refused.
+Laws: nothing in a bundle is pickled: it is JSON, PMML, Parquet and source text. Every file is named in the manifest
+with its SHA-256; one more, one less or one other byte is refused.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Verification: a bundle replays its golden recording to its golden output, byte for byte, in a process of its own.
 
-Law (promotion changes nothing): what was seen in the notebook is what will run. The process that verifies knows nothing but
-the bundle's bytes.
+Law (promotion changes nothing): what was seen in the notebook is what will run. The process that verifies knows
+nothing but the bundle's bytes.
 """
 
 from __future__ import annotations
@@ -69,14 +69,12 @@ def _compare(bundle: Bundle, output: str, found: list[bytes]) -> None:
     if golden == b"".join(line + b"\n" for line in found):
         return
     expected = golden.splitlines()
-    for number, (one, other) in enumerate(zip(expected, found, strict=False), start=1):
-        if one != other:
-            break
-    else:
-        number = min(len(expected), len(found)) + 1
+    pairs = enumerate(zip(expected, found, strict=False), start=1)
+    differing = (number for number, (one, other) in pairs if one != other)
+    first = next(differing, min(len(expected), len(found)) + 1)
     raise BundleError(
         "the golden recording gives another output than when the flow was promoted",
-        where=f"bundle {bundle.name!r}, output {output!r}, line {number}",
+        where=f"bundle {bundle.name!r}, output {output!r}, line {first}",
         got=f"{len(found)} lines; the golden output has {len(expected)}",
         hint="promote the flow again and look at what changed",
     )
@@ -93,7 +91,7 @@ def verify_in_clean_process(data: bytes) -> Verified:
         file.flush()
         command = [sys.executable, "-I", "-m", "styx_lab.bundles", file.name]
         try:
-            done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)  # noqa: S603 - our own module
+            done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
         except subprocess.TimeoutExpired as error:
             raise BundleError("the verification took too long", where="bundle", got=f"{_SECONDS} s") from error
     try:

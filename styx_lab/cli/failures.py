@@ -93,7 +93,13 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(error, StyxError):
         notes = [note for note in getattr(error, "__notes__", ()) if "\n" not in note]
         return Failure(
-            type(error).__name__, error.what, error.exit_code, error.where, error.got, error.hint, " ".join(notes) or None
+            type(error).__name__,
+            error.what,
+            error.exit_code,
+            error.where,
+            error.got,
+            error.hint,
+            " ".join(notes) or None,
         )
     if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)

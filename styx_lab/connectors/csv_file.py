@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from styx_lab.connectors.formats.csv import fields_of
-from styx_lab.connectors.formats.decoded import EncodedFormat
 from styx_lab.connectors.formats.values import WrongValue
 from styx_lab.connectors.lines import LONGEST, FileLines, line_arrivals
 from styx_lab.connectors.paths import first_bytes, readable_file
-from styx_lab.core.ports import Arrivals
+from styx_lab.core.ports import Arrivals, EncodedFormat
 from styx_lab.core.schema import Schema
 from styx_lab.errors import DataError, SchemaError
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from styx_lab.connectors.formats.decoded import EncodedFormat
 from styx_lab.connectors.lines import FileLines, line_arrivals
-from styx_lab.core.ports import Arrivals
+from styx_lab.core.ports import Arrivals, EncodedFormat
 
 __all__ = ["JsonLinesSource"]
 
@@ -42,6 +41,7 @@ class JsonLinesSource:
     """
 
     format: Final[EncodedFormat] = "json"
+    header: Final[tuple[str, ...]] = ()
     partitions: tuple[int, ...] = (0,)
 
     def __init__(self, path: str | Path) -> None:

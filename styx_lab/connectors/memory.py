@@ -13,10 +13,9 @@ import numpy as np
 import polars as pl
 
 from styx_lab.connectors.formats.columns import conform
-from styx_lab.connectors.formats.decoded import EncodedFormat
 from styx_lab.connectors.formats.values import WrongValue, typed_row
 from styx_lab.connectors.paths import position_of
-from styx_lab.core.ports import Arrivals
+from styx_lab.core.ports import Arrivals, EncodedFormat
 from styx_lab.core.schema import TIME_DTYPE, Schema
 from styx_lab.errors import DataError
 
@@ -58,6 +57,7 @@ class MemorySource:
     ) -> None:
         self.name = name
         self.format: EncodedFormat = "frame"
+        self.header: tuple[str, ...] = ()
         self._schema = schema
         self._frame: pl.DataFrame | None = None
         self._more: Iterator[Any] = iter(())

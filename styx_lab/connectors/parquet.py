@@ -12,10 +12,9 @@ import numpy as np
 import polars as pl
 
 from styx_lab.connectors.formats.columns import conform, conform_schema
-from styx_lab.connectors.formats.decoded import EncodedFormat
 from styx_lab.connectors.parquet_rows import ParquetRows
 from styx_lab.connectors.paths import position_of
-from styx_lab.core.ports import Arrivals
+from styx_lab.core.ports import Arrivals, EncodedFormat
 from styx_lab.core.schema import Schema
 from styx_lab.errors import DataError
 
@@ -46,6 +45,7 @@ class ParquetSource:
     """
 
     format: Final[EncodedFormat] = "frame"
+    header: Final[tuple[str, ...]] = ()
     partitions: tuple[int, ...] = (0,)
 
     def __init__(self, path: str | Path, schema: Schema) -> None:

@@ -13,7 +13,6 @@ from typing import Any, Final
 import polars as pl
 
 from styx_lab.connectors.formats.decode import decode
-from styx_lab.connectors.formats.decoded import EncodedFormat
 from styx_lab.connectors.parquet_rows import ParquetRows, is_parquet, parquet_metadata
 from styx_lab.connectors.paths import position_of, readable_file
 from styx_lab.connectors.recording_about import METADATA_KEY, About
@@ -21,7 +20,7 @@ from styx_lab.connectors.recording_content import RECORDING_COLUMNS, ContentHash
 from styx_lab.connectors.recording_seal import check_seal, footer_has
 from styx_lab.connectors.recording_writer import RecordingWriter
 from styx_lab.core.events import ARRIVAL, OFFSET, PARTITION, SOURCE
-from styx_lab.core.ports import Arrivals
+from styx_lab.core.ports import Arrivals, EncodedFormat
 from styx_lab.core.schema import TIME_DTYPE, Schema
 from styx_lab.errors import DataError
 
@@ -213,6 +212,7 @@ class RecordingSource:
     """
 
     format: Final[EncodedFormat] = "json"
+    header: Final[tuple[str, ...]] = ()
 
     def __init__(self, path: str | Path, *, check: bool = True) -> None:
         self.recording = Recording.open(path, check=check)

@@ -1,14 +1,14 @@
 """A batch: a slice of the one sequence of events and watermark steps, cut wherever the engine liked.
 
-Law (re-chunking): nothing may depend on where the cut is. So a batch carries, beside its rows, every watermark step that
-lies between them, and both stand in one numbered sequence:
+Law (re-chunking): nothing may depend on where the cut is. So a batch carries, beside its rows, every watermark step
+that lies between them, and both stand in one numbered sequence:
 
 - the i-th input event of a flow has order `2 * i`, and whatever it causes at once has that order too;
 - the watermark step that it causes has order `2 * i + 1`, and whatever that step fires has the step's order and comes
   before it.
 
-A step therefore follows the rows of its own order or less. Dropping rows leaves the steps as they are, and two batches of
-the same slice (the two sides of a union) can be merged exactly as if events had come one at a time.
+A step therefore follows the rows of its own order or less. Dropping rows leaves the steps as they are, and two
+batches of the same slice (the two sides of a union) can be merged exactly as if events had come one at a time.
 """
 
 from __future__ import annotations

@@ -16,7 +16,6 @@ import msgspec
 import polars as pl
 
 from styx_lab.core.schema import TIME_DTYPE
-from styx_lab.core.time import iso_ms
 
 __all__ = [
     "ARRIVAL",
@@ -96,10 +95,10 @@ _encoder: Final = msgspec.json.Encoder(order="sorted")
 
 
 def canonical_json(value: Any) -> bytes:
-    """The one form of a JSON value: keys sorted, no spaces, UTF-8, shortest numbers that read back the same.
+    r"""The one form of a JSON value: keys sorted, no spaces, UTF-8, shortest numbers that read back the same.
 
     >>> canonical_json({"b": 1.50, "a": ["é", None]})
-    b'{"a":["\\xc3\\xa9",null],"b":1.5}'
+    b'{"a":["\xc3\xa9",null],"b":1.5}'
     """
     return _encoder.encode(value)
 

@@ -1,7 +1,7 @@
 """Keys: from a key's value to a small number (its slot) and to its key group.
 
-Law: a hash is an index, never an identity. Slots are found by the key itself, so no two cards can merge; a slot's number
-shows in no output, so it may differ between a run and its recovery.
+Law: a hash is an index, never an identity. Slots are found by the key itself, so no two cards can merge; a slot's
+number shows in no output, so it may differ between a run and its recovery.
 """
 
 from __future__ import annotations

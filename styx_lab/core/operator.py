@@ -1,8 +1,8 @@
 """The operator: the running state machine of one step. An engine feeds it and owns everything outside it.
 
 Laws it keeps: its output is a function of the sequence of events and watermark steps, never of how that sequence is cut
-(re-chunking); restored from its snapshot it goes on as if nothing had happened (crash anywhere); every event that goes in
-is counted as exactly one of processed, late or dead (nothing silent).
+(re-chunking); restored from its snapshot it goes on as if nothing had happened (crash anywhere); every event that
+goes in is counted as exactly one of processed, late or dead (nothing silent).
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ class Operator(ABC):
 
     def restore(self, states: Sequence[State]) -> None:
         """Replace the state by the union of states, each of which may hold any set of key groups."""
+        del states  # an operator without state has nothing to put back
 
     def size(self) -> Mapping[str, int]:
         """How much state is held now: keys and the like, by name."""

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
 
-__all__ = ["Arrivals", "ModelRecord", "Observer", "Scorer", "Scores", "Sink", "Source", "Store"]
+__all__ = ["Arrivals", "EncodedFormat", "ModelRecord", "Observer", "Scorer", "Scores", "Sink", "Source", "Store"]
+
+
+EncodedFormat = Literal["json", "csv", "frame"]
+"""What a source hands out: JSON payloads, lines of CSV text, or columns that are typed already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,14 @@ class Source(Protocol):
     @property
     def partitions(self) -> tuple[int, ...]:
         """The partitions known before the first event; each holds the watermark until it has had one."""
+
+    @property
+    def format(self) -> EncodedFormat:
+        """How it hands events out: JSON payloads, lines of CSV, or columns."""
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The columns of a line of CSV; empty for other formats."""
 
     def read(self, most: int) -> Arrivals | None:
         """The next events, at most `most`; an empty batch when none are there now; `None` at the end of input."""
@@ -147,7 +159,16 @@ class Store(Protocol):
 
 @runtime_checkable
 class Observer(Protocol):
-    """Is told what a run does, after each batch; must return soon and must not raise."""
+    """Is told what a run does; every method must return soon and must not raise."""
 
-    def observe(self, counters: Mapping[str, Mapping[str, int]], watermark: int) -> None:
-        """Take the counters per step (see `core.counters`) and the flow's watermark (epoch ms)."""
+    def begin(self) -> None:
+        """A run begins."""
+
+    def observe(self, counters: Mapping[str, Mapping[str, int]], watermark: int, newest: int) -> None:
+        """After each slice: the counters per step, the flow's watermark and the greatest event time seen (epoch ms)."""
+
+    def finish(self) -> None:
+        """The run ended as it should."""
+
+    def fail(self, error: BaseException) -> None:
+        """The run ended with an error."""

@@ -1,7 +1,7 @@
 """State as it is kept, moved and read back: JSON and Arrow tables, parted by key group, with a format number.
 
-Laws: nothing is pickled; a state can be split by key group and put together again in any way (so it can be shared out over
-Flink's slots); an old format number stays readable for ever, and an unknown one is refused.
+Laws: nothing is pickled; a state can be split by key group and put together again in any way (so it can be shared out
+over Flink's slots); an old format number stays readable for ever, and an unknown one is refused.
 """
 
 from __future__ import annotations
@@ -120,6 +120,8 @@ def decode_state(data: bytes, *, where: str) -> State:
         body = data[at : at + entry["bytes"]]
         at += entry["bytes"]
         if sha256(body).hexdigest() != entry["sha256"]:
-            raise CheckpointError("a saved state was changed or cut", where=f"{where}, table {entry['name']!r}", hint=hint)
+            raise CheckpointError(
+                "a saved state was changed or cut", where=f"{where}, table {entry['name']!r}", hint=hint
+            )
         tables[entry["name"]] = pl.read_ipc(io.BytesIO(body))
     return State(header["meta"], tables, header["version"])

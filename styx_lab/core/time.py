@@ -37,7 +37,8 @@ def duration_ms(value: Duration, *, where: str, zero: bool = False) -> int:
         zero: whether nought is allowed.
 
     Raises:
-        FlowError: when it is no duration, is negative, is nought where that makes no sense, or is not whole milliseconds.
+        FlowError: when it is no duration, is negative, is nought where that makes no sense, or is not whole
+        milliseconds.
     """
     hint = "write a length such as '500ms', '2s', '10m', '1h30m' or '7d'"
     if isinstance(value, timedelta):

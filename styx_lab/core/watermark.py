@@ -1,7 +1,8 @@
 """Where the watermark is computed: per event, from the arrival sequence, never from a timer.
 
-Law: a partition's watermark after an event is the greatest event time seen in it, less the bound, less 1 ms; the source's is
-the minimum over its partitions. It never goes back. Each partition known at the start holds it until its first event.
+Law: a partition's watermark after an event is the greatest event time seen in it, less the bound, less 1 ms; the
+source's is the minimum over its partitions. It never goes back. Each partition known at the start holds it until its
+first event.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from styx_lab.core.time import MIN_WATERMARK
 __all__ = ["WatermarkTracker"]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _follow(times, places, arrivals, greatest, current, clock, bound, marks, moved, clocks):  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True)
+def _follow(times, places, arrivals, greatest, current, clock, bound, marks, moved, clocks):  # type: ignore[no-untyped-def]  # noqa: PLR0913
     """Fill `marks` and `clocks` where the watermark moves (`moved`); give the last watermark and clock."""
     lowest = -1
     for i in range(len(times)):

@@ -1,6 +1,7 @@
 """The chain: drives a flow's operators in order, slice by slice, in one thread.
 
-Law: a slice passes the steps in the flow's order, each once, so that what one event at a time would do is what a slice does.
+Law: a slice passes the steps in the flow's order, each once, so that what one event at a time would do is what a
+slice does.
 """
 
 from __future__ import annotations

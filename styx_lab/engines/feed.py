@@ -1,14 +1,14 @@
 """The flow's one sequence of input: several sources merged in order of arrival, cut into slices, numbered.
 
-Law: the sequence depends on the sources alone, never on how large the slices are. Sources are merged by arrival time (by their
-running count where one of them did not record it), ties in the order of the flow's sources.
+Law: the sequence depends on the sources alone, never on how large the slices are. Sources are merged by arrival time
+(by their running count where one of them did not record it), ties in the order of the flow's sources.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -125,7 +125,7 @@ class Feed:
                     count = 0
                     continue
                 # What the other source has not shown yet comes at its last key or later.
-                side = "right" if place < other else "left"
+                side: Literal["left", "right"] = "right" if place < other else "left"
                 count = min(count, int(np.searchsorted(own, theirs[-1], side=side)))
             safe.append(count)
         merged = np.concatenate([own[:count] for own, count in zip(keys, safe, strict=True)])

@@ -1,7 +1,7 @@
 """The counters of a run: per step and for the whole.
 
-Law (nothing silent): at a source read = decoded + dead; at every step in = processed + late + dead; in the summary each input
-event is counted once, by where it ended first: events = processed + late + dead.
+Law (nothing silent): at a source read = decoded + dead; at every step in = processed + late + dead; in the summary
+each input event is counted once, by where it ended first: events = processed + late + dead.
 """
 
 from __future__ import annotations
@@ -29,12 +29,8 @@ class Ledger:
     def __init__(self, flow: Flow) -> None:
         types = flow.types()
         # A row that still has its source position is an input event; what was made from it is not.
-        self._on_input = {
-            step.name for step in flow.steps if not step.inputs or SOURCE in types[step.inputs[0]].schema
-        }
-        self.steps: Counters = {
-            step.name: dict.fromkeys(_names_of(step), 0) for step in flow.steps
-        }
+        self._on_input = {step.name for step in flow.steps if not step.inputs or SOURCE in types[step.inputs[0]].schema}
+        self.steps: Counters = {step.name: dict.fromkeys(_names_of(step), 0) for step in flow.steps}
         self._totals = {"events": 0, "late": 0, "dead": 0}
         self._fates: list[tuple[str, np.ndarray]] = []
 

@@ -1,6 +1,7 @@
 """A flow with its operators: what every engine drives, each in its own way.
 
-Law (engine parity): an engine chooses who feeds an operator and where its snapshot goes; what a step means is here already.
+Law (engine parity): an engine chooses who feeds an operator and where its snapshot goes; what a step means is here
+already.
 """
 
 from __future__ import annotations
@@ -12,11 +13,10 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from styx_lab.connectors.formats.decoded import EncodedFormat
 from styx_lab.core.batch import Batch
 from styx_lab.core.events import DEAD_SCHEMA, EventKind
 from styx_lab.core.operator import Operator
-from styx_lab.core.ports import Source
+from styx_lab.core.ports import EncodedFormat, Source
 from styx_lab.core.schema import RESERVED_PREFIX
 from styx_lab.core.state import State
 from styx_lab.errors import CheckpointError, RunError
@@ -43,9 +43,7 @@ class Inputs:
 
 def inputs_of(sources: Mapping[str, Source]) -> dict[str, Inputs]:
     """What the engine must know of opened sources."""
-    return {
-        name: Inputs(source.partitions, source.format, tuple(getattr(source, "header", None) or ())) for name, source in sources.items()
-    }
+    return {name: Inputs(source.partitions, source.format, source.header) for name, source in sources.items()}
 
 
 class Plan:
@@ -64,13 +62,17 @@ class Plan:
         known = [step.name for step in flow.sources]
         for name in inputs:
             if name not in known:
-                raise RunError("the flow has no such source", where=f"flow {flow.name!r}", got=name, hint=", ".join(known))
+                raise RunError(
+                    "the flow has no such source", where=f"flow {flow.name!r}", got=name, hint=", ".join(known)
+                )
         if DEAD_LETTERS in flow.outputs:
             raise RunError("this output's name is Styx's own", where=f"flow {flow.name!r}", got=DEAD_LETTERS)
         for step in flow.steps:
             if isinstance(step, SourceStep):
                 if step.name not in inputs:
-                    raise RunError("the source has no input", where=step.where, hint=f"name one: {{'{step.name}': 'FILE'}}")
+                    raise RunError(
+                        "the source has no input", where=step.where, hint=f"name one: {{'{step.name}': 'FILE'}}"
+                    )
                 given = inputs[step.name]
                 stream = self.types[Port(step.name)]
                 self.sources[step.name] = SourceOperator(step, stream, given.partitions, given.format, given.header)
@@ -89,7 +91,9 @@ class Plan:
         for step in self.flow.steps:
             if isinstance(step, To):
                 schema = self.types[step.inputs[0]].schema
-                schemas[step.name] = dict(self.shown(step, Batch(pl.DataFrame(schema=schema), np.empty(0, np.int64))).schema)
+                schemas[step.name] = dict(
+                    self.shown(step, Batch(pl.DataFrame(schema=schema), np.empty(0, np.int64))).schema
+                )
         return schemas | {DEAD_LETTERS: dict(DEAD_SCHEMA)}
 
     @property
@@ -97,9 +101,18 @@ class Plan:
         """The flow's watermark: the smallest of its sources', epoch ms."""
         return min(source.watermark for source in self.sources.values())
 
+    @property
+    def newest(self) -> int:
+        """The greatest event time seen in any source, epoch ms."""
+        return max(source.newest for source in self.sources.values())
+
+    @property
+    def _stateful(self) -> dict[str, SourceOperator | Operator]:
+        return {**self.sources, **self.operators}
+
     def snapshot(self) -> dict[str, State]:
         """The state of every step, by name."""
-        return {name: one.snapshot() for name, one in [*self.sources.items(), *self.operators.items()]}
+        return {name: one.snapshot() for name, one in self._stateful.items()}
 
     def restore(self, states: Mapping[str, State]) -> None:
         """Put every step's state back; each step must have one.
@@ -107,7 +120,7 @@ class Plan:
         Raises:
             CheckpointError: when the steps differ from those that were saved.
         """
-        steps = {**self.sources, **self.operators}
+        steps = self._stateful
         if steps.keys() != states.keys():
             raise CheckpointError(
                 "the saved state is of other steps",

@@ -29,7 +29,9 @@ def digest_lines(lines: Iterable[bytes]) -> str:
     return digest.hexdigest()
 
 
-def gather(pieces: Iterable[Mapping[str, pl.DataFrame]], schemas: Mapping[str, dict[str, pl.DataType]]) -> dict[str, pl.DataFrame]:
+def gather(
+    pieces: Iterable[Mapping[str, pl.DataFrame]], schemas: Mapping[str, dict[str, pl.DataType]]
+) -> dict[str, pl.DataFrame]:
     """One frame an output of what many slices gave."""
     frames: dict[str, list[pl.DataFrame]] = {name: [pl.DataFrame(schema=schema)] for name, schema in schemas.items()}
     for piece in pieces:
@@ -86,7 +88,7 @@ class Result:
         return frame.with_columns(pl.Series("event", events, pl.String))
 
     def digest(self, output: str | None = None) -> str:
-        """SHA-256 of an output's canonical JSON lines; of all outputs with notifications, in turn, where none is named."""
+        """SHA-256 of an output's canonical JSON lines; of all with notifications, in turn, where none is named."""
         names = self.flow.notification_outputs if output is None else (output,)
         return digest_lines(line for name in names for line in canonical_lines(self.outputs[name]))
 

@@ -1,13 +1,14 @@
 """The streamz engine: our batches run through ordinary streamz nodes, one for each step.
 
-Law (engine parity): streamz only carries batches from operator to operator. Its own windows, sources and checkpoints are not
-used, for they know arrival order alone. Any node can be tapped with `.map`, `.sink` or a graph of the user's own; what a tap
-does cannot change what the flow gives.
+Law (engine parity): streamz only carries batches from operator to operator. Its own windows, sources and checkpoints
+are not used, for they know arrival order alone. Any node can be tapped with `.map`, `.sink` or a graph of the user's
+own; what a tap does cannot change what the flow gives.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from threading import Event
 from typing import Any
 
 import msgspec
@@ -22,8 +23,10 @@ from styx_lab.core.operator import OUT, Emission, Operator
 from styx_lab.core.ports import Arrivals, Observer, Source
 from styx_lab.engines.feed import Feed, Slice
 from styx_lab.engines.ledger import Ledger
+from styx_lab.engines.pace import Pace
 from styx_lab.engines.plan import DEAD_LETTERS, Inputs, Plan, inputs_of
 from styx_lab.engines.result import Result, gather
+from styx_lab.engines.watched import watched
 from styx_lab.errors import FlowError, RunError
 from styx_lab.flow.flow import Flow
 from styx_lab.flow.steps import Port, SourceStep, Step, To
@@ -35,14 +38,16 @@ Events = Mapping[str, Any] | Sequence[Mapping[str, Any]] | pl.DataFrame
 
 
 class _StepNode(Stream):  # type: ignore[misc]
-    """A streamz node that runs one operator: waits for the slice on all its inputs, then emits it on each of its ports."""
+    """A streamz node that runs one operator: waits for the slice on all its inputs, then emits it on each port."""
 
-    def __init__(self, step: Step, upstreams: Mapping[Port, Stream], run: Callable[[Sequence[Batch]], Emission]) -> None:
+    def __init__(
+        self, step: Step, upstreams: Mapping[Port, Stream], run: Callable[[Sequence[Batch]], Emission]
+    ) -> None:
         self.step = step
         self.emission: Emission | None = None
         self.inputs: list[Batch] = []
         self._run = run
-        self._from = {port: upstream for port, upstream in upstreams.items()}
+        self._from = dict(upstreams)
         self._held: dict[int, Batch] = {}
         # The side ports are streams of their own; held here, for streamz forgets nodes that nobody holds.
         self.ports: dict[str, Stream] = {OUT: self}
@@ -130,7 +135,8 @@ class LiveFlow:
         """Feed events: one dict, many dicts, or a frame.
 
         Args:
-            events: dicts are taken as JSON objects, so a value of the wrong type is a dead letter; a frame must have the
+            events: dicts are taken as JSON objects, so a value of the wrong type is a dead letter; a frame must have
+            the
                 schema's columns and types.
             source: which source, where the flow has several.
             arrival: when they arrived, epoch ms. Without it they arrive when the newest event time so far says so.
@@ -225,7 +231,7 @@ class LiveFlow:
         self.outputs[DEAD_LETTERS].emit(rows[DEAD_LETTERS])
         self._pieces.append(rows)
         for observer in self._observers:
-            observer.observe(self._ledger.steps, self._plan.watermark)
+            observer.observe(self._ledger.steps, self._plan.watermark, self._plan.newest)
 
 
 def _passed_on(inputs: Sequence[Any]) -> Emission:
@@ -241,6 +247,7 @@ def replay(
     batch: int = 10_000,
     observers: Sequence[Observer] = (),
     limit: int | None = None,
+    rate: float | None = None,
 ) -> Result:
     """Run a flow over finite sources at full speed, through streamz.
 
@@ -251,17 +258,22 @@ def replay(
         batch: events a slice; shows in no output.
         observers: told the counters after each slice.
         limit: stop after so many events.
+        rate: events a second, at most.
     """
     feed = Feed(sources)
     live = LiveFlow(flow, inputs_of(sources), open_model)
     for observer in observers:
         live.observe(observer)
+    pace, never = Pace(batch, rate), Event()
     try:
-        while (most := batch if limit is None else min(batch, limit - feed.count)) > 0:
-            piece = feed.next(most)
-            if piece is None:
-                break
-            live.feed(piece)
-        return live.finish()
+        with watched(observers):
+            while limit is None or feed.count < limit:
+                allowed = pace.allow(never)
+                piece = feed.next(allowed if limit is None else min(allowed, limit - feed.count))
+                if piece is None:
+                    break
+                pace.count(len(piece))
+                live.feed(piece)
+            return live.finish()
     finally:
         feed.close()

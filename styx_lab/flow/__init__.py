@@ -12,7 +12,7 @@ from typing import Any
 
 
 class _Room(ModuleType):
-    # Python binds a submodule's name in its package, so the word `flow` can only be both by being a module one can call.
+    # Python binds a submodule's name in its package, so the word `flow` can only be both as a module one can call.
     def __call__(self, name: str, *streams: Any) -> Any:
         from styx_lab.flow.flow import flow
 

@@ -188,7 +188,9 @@ def flow(name: str, *streams: Stream) -> Flow:
         FlowError: when there is no output, or two different steps have the same name.
     """
     if not streams or not all(isinstance(stream, Stream) for stream in streams):
-        raise FlowError("a flow is made of streams", where=f"flow {name!r}", got=list(streams), hint="flow(name, stream)")
+        raise FlowError(
+            "a flow is made of streams", where=f"flow {name!r}", got=list(streams), hint="flow(name, stream)"
+        )
     return Flow(name, _merge(streams))
 
 

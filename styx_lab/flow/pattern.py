@@ -1,7 +1,7 @@
 """A pattern: what to look for among the events of one key, in event time, as frozen data.
 
-Law (oracle): a pattern means what the same pattern means in Apache Flink CEP 2.3. Every match that exists is found (Flink's
-`noSkip`), also overlapping ones.
+Law (oracle): a pattern means what the same pattern means in Apache Flink CEP 2.3. Every match that exists is found
+(Flink's `noSkip`), also overlapping ones.
 """
 
 from __future__ import annotations
@@ -119,7 +119,9 @@ class Pattern:
                 "a part's name must be a plain word", where="pattern", got=name, hint="letters, digits, underscores"
             )
         if any(part.name == name for part in self.parts):
-            raise FlowError("two parts have the same name", where="pattern", got=name, hint="name one of them otherwise")
+            raise FlowError(
+                "two parts have the same name", where="pattern", got=name, hint="name one of them otherwise"
+            )
         return replace(self, parts=(*self.parts, Part(name, relation)))
 
     def _last(self, **changes: Any) -> Pattern:

@@ -212,7 +212,9 @@ class Select(_Computed):
         for key in stream.key:
             if dict(self.columns).get(key) != Expression.of(pl.col(key), where=self.where):
                 raise FlowError(
-                    "select() must keep the key as it is", where=self.where, hint=f"select({key!r}, ...), or key_by() after"
+                    "select() must keep the key as it is",
+                    where=self.where,
+                    hint=f"select({key!r}, ...), or key_by() after",
                 )
         return {OUT: stream.with_columns(self._computed(stream))}
 
@@ -358,7 +360,9 @@ class Detect(Step):
         parts = self.parts(stream)
         for name in [name for name, _ in self.columns] + list(parts):
             if name in stream.key:
-                raise FlowError("a part or column has the name of the key", where=self.where, got=name, hint="rename it")
+                raise FlowError(
+                    "a part or column has the name of the key", where=self.where, got=name, hint="rename it"
+                )
         columns = [(name, known[name]) for name in stream.key]
         columns += [
             (name, expression.check(parts, where=f"{self.where}, column {name!r}")) for name, expression in self.columns
@@ -460,7 +464,9 @@ class Score(Step):
         """See `Step.infer`."""
         (stream,) = inputs
         if self.into in stream.names:
-            raise FlowError("the event has that column already", where=self.where, got=self.into, hint="choose another into=")
+            raise FlowError(
+                "the event has that column already", where=self.where, got=self.into, hint="choose another into="
+            )
         derived_type([(self.into, pl.Float64())], ())
         return {OUT: _rich(stream).with_columns([*stream.columns, (self.into, pl.Float64())])}
 

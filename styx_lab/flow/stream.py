@@ -183,7 +183,10 @@ class Stream:
         for column, aggregate in aggregates.items():
             if not isinstance(aggregate, Aggregate):
                 raise FlowError(
-                    "not an aggregate", where=f"step {name!r}, {column!r}", got=aggregate, hint="count(), sum('amount'), ..."
+                    "not an aggregate",
+                    where=f"step {name!r}, {column!r}",
+                    got=aggregate,
+                    hint="count(), sum('amount'), ...",
                 )
         return self._append(WindowStep(name, (self.port,), window, tuple(aggregates.items())))
 
@@ -197,7 +200,8 @@ class Stream:
         Args:
             pattern: what to look for.
             name: the step's name; `detect` where none is given.
-            columns: columns of the match, over its parts: a part is a struct (`drain.amount` in SQL), of lists where the
+            columns: columns of the match, over its parts: a part is a struct (`drain.amount` in SQL), of lists where
+            the
                 part takes several events (`pl.col("declined").struct.field("amount").list.sum()`).
 
         Time: events of a key are taken in order of event time, once the watermark has passed them; an event that the
@@ -309,7 +313,10 @@ def _refuse_duplicate(name: str, steps: Sequence[Step]) -> None:
     for step in steps:
         if step.name == name:
             raise FlowError(
-                "two steps have the same name", where=f"step {name!r}", got=f"{step.verb}() has it already", hint="rename one"
+                "two steps have the same name",
+                where=f"step {name!r}",
+                got=f"{step.verb}() has it already",
+                hint="rename one",
             )
 
 

@@ -1,11 +1,12 @@
 """A static table: what an event is enriched from. Pinned by the hash of its content.
 
-Law: a look-up is part of the input, so a table is known by what is in it, and a flow with another content is another flow.
+Law: a look-up is part of the input, so a table is known by what is in it, and a flow with another content is another
+flow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +20,7 @@ from styx_lab.errors import DataError, FlowError, InputMissingError
 
 __all__ = ["Table", "table"]
 
-_READERS: Final = {
+_READERS: Final[Mapping[str, Callable[[Path], pl.DataFrame]]] = {
     ".parquet": pl.read_parquet,
     ".csv": pl.read_csv,
     ".jsonl": pl.read_ndjson,

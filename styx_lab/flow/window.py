@@ -1,7 +1,7 @@
 """Windows: which stretches of event time an event belongs to, as frozen data.
 
-Law (oracle): assignment is Flink's. A window is half-open, [start, end); starts are multiples of the size (tumbling) or of
-the slide (sliding) since the epoch, before it as well.
+Law (oracle): assignment is Flink's. A window is half-open, [start, end); starts are multiples of the size (tumbling)
+or of the slide (sliding) since the epoch, before it as well.
 """
 
 from __future__ import annotations

@@ -55,8 +55,8 @@ class PypmmlScorer:
         pmml: the file's bytes; they are checked before Java sees them.
         limits: how big the file may be.
 
-    State: none between rows. One JVM serves all scorers of a process; it ends with the process. A scorer goes on after
-    a crash of the JVM and in a forked child: it loads its model anew there.
+    State: none between rows. One JVM serves all scorers of a process and ends with it; after a crash of the JVM the
+    scorer loads its model in a new one. Do not score in a forked child: Polars hangs there. Spawn it instead.
 
     Raises:
         ModelError: when the file is refused, pypmml cannot read it, or its embedded rows come out otherwise.

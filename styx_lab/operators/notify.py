@@ -1,7 +1,7 @@
 """Notifications: what somebody or something acts on.
 
-Law: a notification's id depends on what it was made from alone: the flow, the notify step, the detecting step, the key and the
-source positions of the matched events (or the window and its firing). So any sink can drop a repeat.
+Law: a notification's id depends on what it was made from alone: the flow, the notify step, the detecting step, the
+key and the source positions of the matched events (or the window and its firing). So any sink can drop a repeat.
 """
 
 from __future__ import annotations

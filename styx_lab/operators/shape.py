@@ -1,7 +1,7 @@
 """Stateless steps: filter, select, with_columns, key_by.
 
-Law (re-chunking): only row-wise expressions get here (`flow.expression` refuses the others), so a batch's cut cannot show.
-A condition that is null counts as false.
+Law (re-chunking): only row-wise expressions get here (`flow.expression` refuses the others), so a batch's cut cannot
+show. A condition that is null counts as false.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The source operator: arrivals in, RawEvents out, with their watermark steps.
 
-Laws: read = decoded + dead; the watermark is a function of the sequence of arrivals; an event far in the future closes no
-window.
+Laws: read = decoded + dead; the watermark is a function of the sequence of arrivals; an event far in the future
+closes no window.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ import polars as pl
 
 from styx_lab.connectors.formats.columns import nan_to_null
 from styx_lab.connectors.formats.decode import decode
-from styx_lab.connectors.formats.decoded import EncodedFormat
 from styx_lab.core.batch import Batch, Int64s, Steps
 from styx_lab.core.events import ARRIVAL, OFFSET, PARTITION, SOURCE, TIME, dead_letters
 from styx_lab.core.operator import OUT, Emission
-from styx_lab.core.ports import Arrivals
+from styx_lab.core.ports import Arrivals, EncodedFormat
 from styx_lab.core.schema import TIME_DTYPE
 from styx_lab.core.state import State
 from styx_lab.core.time import MAX_WATERMARK, MIN_WATERMARK, duration_text, iso_ms

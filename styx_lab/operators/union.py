@@ -1,7 +1,7 @@
 """Several streams as one, in the order of the flow's one sequence.
 
-Law: the result is what one event at a time would give. Rows are merged by their order (ties by input port); the watermark is
-the minimum of the inputs', step by step.
+Law: the result is what one event at a time would give. Rows are merged by their order (ties by input port); the
+watermark is the minimum of the inputs', step by step.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The actions a person can take. Every skin (Python in a notebook, the `styx` command, a panel) calls these and no others."""
+"""The actions a person can take. Every skin (Python, the `styx` command, a panel) calls these and no others."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from styx_lab.workbench.inputs import InputPaths
     from styx_lab.workbench.jobs import JobReport, ask_savepoint, ask_stop, list_jobs, read_job_output, run_bundle
     from styx_lab.workbench.live_flows import live
+    from styx_lab.workbench.lookup import show
     from styx_lab.workbench.promotion import Promotion, promote
     from styx_lab.workbench.replays import replay
-    from styx_lab.workbench.lookup import show
     from styx_lab.workbench.training import Training, train
 
 __all__ = [

@@ -109,7 +109,9 @@ def _finish(process: Any) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = json.loads(said)
     except ValueError as error:
-        raise RunError("the job's process failed", where="demo", got=complained.decode(errors="replace")[-500:]) from error
+        raise RunError(
+            "the job's process failed", where="demo", got=complained.decode(errors="replace")[-500:]
+        ) from error
     if "error" in answer:
         raise RunError(answer["error"], where="demo")
     return answer

@@ -69,7 +69,9 @@ def find_flow(reference: str) -> FoundFlow:
         with _users_code(reference, getattr(module, "__file__", None)):
             value = _called(value)
     if not isinstance(value, Flow):
-        raise FlowError("this is no flow", where=reference, got=type(value).__name__, hint="name what styx.flow(...) gave")
+        raise FlowError(
+            "this is no flow", where=reference, got=type(value).__name__, hint="name what styx.flow(...) gave"
+        )
     return FoundFlow(value, module)
 
 

@@ -1,7 +1,7 @@
 """Start a job in a process of its own, which goes on when the one that started it ends.
 
-`python -m styx_lab.workbench.headless '{"reference": "card-fraud@1", ...}'` is that process: it runs the bundle, drains on
-SIGTERM, and says how it went as one line of JSON.
+`python -m styx_lab.workbench.headless '{"reference": "card-fraud@1", ...}'` is that process: it runs the bundle,
+drains on SIGTERM, and says how it went as one line of JSON.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def start_job(
     }
     command = [sys.executable, "-m", "styx_lab.workbench.headless", json.dumps(call)]
     # A session of its own: Ctrl-C in the notebook or terminal that started it does not reach it.
-    return subprocess.Popen(  # noqa: S603 - our own module
+    return subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )
 

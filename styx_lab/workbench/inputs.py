@@ -65,7 +65,9 @@ def _open(step: SourceStep, given: Input) -> Source:
         return source
     if isinstance(given, pl.DataFrame) or (isinstance(given, Sequence) and not isinstance(given, bytes)):
         return MemorySource(given, step.schema)
-    raise FlowError("not an input", where=step.where, got=type(given).__name__, hint="a path, a frame or a list of dicts")
+    raise FlowError(
+        "not an input", where=step.where, got=type(given).__name__, hint="a path, a frame or a list of dicts"
+    )
 
 
 def _check_recorded(step: SourceStep, path: str | Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -15,7 +15,6 @@ from styx_lab.bundles.verify import verify_in_clean_process
 from styx_lab.connectors import Recording
 from styx_lab.connectors.recording import is_recording
 from styx_lab.core.ports import Observer
-from styx_lab.engines.ledger import Counters
 from styx_lab.engines.runner.checkpoint import read_checkpoint
 from styx_lab.engines.runner.durable import write_durably
 from styx_lab.engines.runner.folder import JobFolder
@@ -55,7 +54,16 @@ class _Heartbeat:
         self._job = job
         self._last = float("-inf")
 
-    def observe(self, counters: Counters, watermark: int) -> None:
+    def begin(self) -> None:
+        pass
+
+    def finish(self) -> None:
+        pass
+
+    def fail(self, error: BaseException) -> None:
+        pass
+
+    def observe(self, counters: Mapping[str, Mapping[str, int]], watermark: int, newest: int) -> None:
         now = time.monotonic()
         if now - self._last >= 1:
             self._last = now
@@ -76,7 +84,8 @@ def run_bundle(
     """Run a promoted bundle headless, or go on with a job that was stopped or killed.
 
     Args:
-        reference: the bundle: `card-fraud`, `card-fraud@3` or `card-fraud@production`; of a job that is gone on with it must
+        reference: the bundle: `card-fraud`, `card-fraud@3` or `card-fraud@production`; of a job that is gone on with
+        it must
             be the same version.
         inputs: a file for each source; may be left out where a job goes on.
         job: the job's id; the flow's name where none is given. Its folder is `jobs/ID` beside the store.

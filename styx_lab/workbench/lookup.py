@@ -53,5 +53,8 @@ def show(reference: str, *, store: str | Path | None = None) -> dict[str, Any]:
                 | {f"job {one.job}" for one in kept.list_jobs()}
             )
             raise NotFoundError(
-                "nothing has that name", where=str(kept.path), got=reference, hint=", ".join(names) or "the store is empty"
+                "nothing has that name",
+                where=str(kept.path),
+                got=reference,
+                hint=", ".join(names) or "the store is empty",
             ) from None

@@ -59,8 +59,8 @@ def promote(
 ) -> Promotion:
     """Make a bundle of a flow: what was prototyped is what will run.
 
-    The golden output is what the flow gives on streamz, here and now. The bundle is kept only if a clean process, which runs
-    the operators without streamz, gives the same bytes.
+    The golden output is what the flow gives on streamz, here and now. The bundle is kept only if a clean process,
+    which runs the operators without streamz, gives the same bytes.
 
     Args:
         flow: what to promote.

@@ -22,6 +22,7 @@ def replay(
     batch: int = 10_000,
     observers: Sequence[Observer] = (),
     limit: int | None = None,
+    rate: float | None = None,
 ) -> Result:
     """Run a flow over recorded events and give everything that came out.
 
@@ -38,6 +39,7 @@ def replay(
         batch: events a batch; shows in no output.
         observers: told the counters after each batch (a monitor).
         limit: stop after so many events.
+        rate: events a second, at most: for watching.
 
     Raises:
         InputMissingError, DataError, SchemaError: when an input cannot be read.
@@ -45,4 +47,12 @@ def replay(
     """
     from styx_lab.engines.streamz import replay as run
 
-    return run(flow, open_inputs(flow, inputs), store_models(store), batch=batch, observers=observers, limit=limit)
+    return run(
+        flow,
+        open_inputs(flow, inputs),
+        store_models(store),
+        batch=batch,
+        observers=observers,
+        limit=limit,
+        rate=rate,
+    )

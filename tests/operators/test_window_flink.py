@@ -7,6 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from styx_lab.core.operator import LATE, OUT
@@ -73,9 +74,8 @@ def test_flink_gives_the_same(name: str, size: int) -> None:
     expected = [_expected(result) for result in RESULT[name]["out"]]
     mark = dict(zip(whole.steps.order.tolist(), whole.steps.mark.tolist(), strict=True))
     got = []
-    for row, order in zip(
-        answer.out.cast({"_time": int, "window_start": int, "window_end": int}).to_dicts(), answer.order, strict=True
-    ):
+    times = pl.col("_time", "window_start", "window_end").to_physical()
+    for row, order in zip(answer.out.with_columns(times).to_dicts(), answer.order, strict=True):
         values = {column: row[column] for column in (expected[0]["values"] if expected else ())}
         window = [row["window_start"], row["window_end"]]
         key = {"key": row["key"]} if "key" in row else {}

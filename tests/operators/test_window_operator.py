@@ -13,7 +13,7 @@ from styx_lab.core.batch import Batch, Steps
 from styx_lab.core.events import ORIGIN, RAW_COLUMNS, TIME, canonical_json
 from styx_lab.core.operator import LATE, OUT
 from styx_lab.core.schema import TIME_DTYPE
-from styx_lab.errors import CheckpointError, DataError, FlowError
+from styx_lab.errors import CheckpointError, DataError
 from styx_lab.flow import aggregate as agg
 from styx_lab.flow.types import raw_type
 from styx_lab.operators.window import WindowOperator
@@ -159,12 +159,6 @@ def test_a_state_of_another_window_is_refused() -> None:
     for other in (operator(10), operator(10, 2), operator(10, 5, n=agg.count())):
         with pytest.raises(CheckpointError, match="another window"):
             other.restore([state])
-
-
-def test_decimals_are_refused() -> None:
-    columns = {"key": pl.String(), "money": pl.Decimal(10, 2)}
-    with pytest.raises(FlowError, match="decimals"):
-        WindowOperator(step(10, None, {"total": agg.sum("money")}), raw_type(columns.items(), ("key",)))
 
 
 def test_a_constant_is_a_value_of_each_event() -> None:

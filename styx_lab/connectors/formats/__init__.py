@@ -9,7 +9,7 @@ from __future__ import annotations
 from styx_lab.connectors.formats.columns import conform, nan_to_null
 from styx_lab.connectors.formats.csv import decode_csv
 from styx_lab.connectors.formats.decode import decode
-from styx_lab.connectors.formats.decoded import Decoded, EncodedFormat
+from styx_lab.connectors.formats.decoded import Decoded
 from styx_lab.connectors.formats.json import decode_json
 
-__all__ = ["Decoded", "EncodedFormat", "conform", "decode", "decode_csv", "decode_json", "nan_to_null"]
+__all__ = ["Decoded", "conform", "decode", "decode_csv", "decode_json", "nan_to_null"]

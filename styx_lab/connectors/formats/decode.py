@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from styx_lab.connectors.formats.csv import decode_csv
-from styx_lab.connectors.formats.decoded import Decoded, EncodedFormat, split_good
+from styx_lab.connectors.formats.decoded import Decoded, split_good
 from styx_lab.connectors.formats.json import decode_json
-from styx_lab.core.ports import Arrivals
+from styx_lab.core.ports import Arrivals, EncodedFormat
 from styx_lab.core.schema import Schema
 
 __all__ = ["decode"]

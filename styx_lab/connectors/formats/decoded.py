@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import polars as pl
 
 from styx_lab.core.batch import Int64s
 
-__all__ = ["REASONS", "Decoded", "EncodedFormat", "split_good"]
-
-EncodedFormat = Literal["json", "csv", "frame"]
-"""What a source hands out: JSON payloads, lines of CSV text, or columns that are typed already."""
+__all__ = ["REASONS", "Decoded", "split_good"]
 
 REASONS: Final[Mapping[str, str]] = {
     "empty": "there is nothing but white space",

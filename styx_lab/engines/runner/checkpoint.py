@@ -1,7 +1,7 @@
 """Checkpoints: the state of every step at one place of the input, as files with a manifest.
 
-Law: a checkpoint is complete when its folder has its own name, which it gets last; every file in it is checked by SHA-256 when
-it is read. A damaged one is passed over for an older one, and said so.
+Law: a checkpoint is complete when its folder has its own name, which it gets last; every file in it is checked by
+SHA-256 when it is read. A damaged one is passed over for an older one, and said so.
 """
 
 from __future__ import annotations
@@ -68,6 +68,8 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
             "files": files,
         }
         write_durably(aside / _MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode())
+        # One of the same place holds the same state, unless it is damaged.
+        shutil.rmtree(folder, ignore_errors=True)
         aside.replace(folder)
         sync_folder(folder.parent)
     except OSError as error:

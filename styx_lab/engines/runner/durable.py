@@ -19,8 +19,10 @@ PARTIAL = ".partial"
 
 def cannot_write(error: OSError, path: Path) -> OutputError:
     """The one sentence for a write that failed."""
-    hint = "free some space, then run the job again: it goes on where it was" if error.errno == errno.ENOSPC else (
-        "check the folder and its permissions, then run the job again: it goes on where it was"
+    hint = (
+        "free some space, then run the job again: it goes on where it was"
+        if error.errno == errno.ENOSPC
+        else ("check the folder and its permissions, then run the job again: it goes on where it was")
     )
     return OutputError(f"cannot write: {error.strerror or error}", where=str(path), hint=hint)
 

@@ -10,7 +10,7 @@ import json
 import os
 import socket
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from styx_lab.engines.runner.durable import cannot_write, write_durably
 from styx_lab.errors import RunError
@@ -34,7 +34,7 @@ class JobFolder:
         self.journal = path / "journal"
         self._lock: IO[str] | None = None
 
-    def __enter__(self) -> JobFolder:
+    def __enter__(self) -> Self:
         try:
             for folder in (self.path, self.checkpoints, self.outputs, self.savepoints):
                 folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """The journal: what was committed, in order. Its last good line is the only truth about how far a job has got.
 
-Law (crash anywhere): appending one line, flushed to disk, is the atomic point of a commit. A line that was cut off by a crash
-was never committed; a line that is damaged anywhere else is refused.
+Law (crash anywhere): appending one line, flushed to disk, is the atomic point of a commit. A line that was cut off by
+a crash was never committed; a line that is damaged anywhere else is refused.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from styx_lab.core.events import canonical_json
 from styx_lab.engines.runner.durable import cannot_write, sync_folder
@@ -50,8 +50,8 @@ class Journal:
         """How often the job was started."""
         good = 0
         if path.exists():
-            data = path.read_bytes()
-            for kind, value, good in _entries(data, path):
+            for kind, value, end in _entries(path.read_bytes(), path):
+                good = end
                 if kind == "commit":
                     self.commits.append(Commit(**value))
                 else:
@@ -97,7 +97,7 @@ class Journal:
         except OSError as error:
             raise cannot_write(error, self._path) from error
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

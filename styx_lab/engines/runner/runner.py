@@ -1,8 +1,8 @@
 """The runner: a flow, headless, over replayable sources, every event taking effect once.
 
-Law (crash anywhere): killed at any instant and started again, it gives the outputs of an undisturbed run. A commit is one
-journal line. After a start the newest checkpoint at or below the last commit is loaded, the input between the two is run
-again with its outputs dropped, and the run goes on.
+Law (crash anywhere): killed at any instant and started again, it gives the outputs of an undisturbed run. A commit is
+one journal line. After a start the newest checkpoint at or below the last commit is loaded, the input between the two
+is run again with its outputs dropped, and the run goes on.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from styx_lab.core.ports import Observer, Source
 from styx_lab.engines.chain import Chain
 from styx_lab.engines.feed import Feed
 from styx_lab.engines.ledger import Counters
+from styx_lab.engines.pace import Pace
 from styx_lab.engines.plan import inputs_of
 from styx_lab.engines.runner.checkpoint import (
     Checkpoint,
@@ -31,6 +32,7 @@ from styx_lab.engines.runner.checkpoint import (
 from styx_lab.engines.runner.folder import JobFolder
 from styx_lab.engines.runner.journal import Commit, Journal
 from styx_lab.engines.runner.segments import Segments
+from styx_lab.engines.watched import watched
 from styx_lab.errors import CheckpointError, OutputError
 from styx_lab.flow.flow import Flow
 from styx_lab.operators.build import OpenModel
@@ -117,7 +119,8 @@ def run(
             with Journal(job.journal) as journal:
                 runner = _Runner(flow, feed, sources, open_model, job, journal, settings or RunSettings(), clock)
                 runner.recover(start_from)
-                return runner.go(stop or Event(), observers)
+                with watched(observers):
+                    return runner.go(stop or Event(), observers)
         finally:
             feed.close()
 
@@ -197,16 +200,16 @@ class _Runner:
         """Slice after slice, until the end or the stop."""
         if self._journal.last.ended:
             return self._outcome("finished")
-        started, fed = self._clock(), 0
-        committed = checkpointed = started
+        committed = checkpointed = self._clock()
+        pace = Pace(self._settings.batch, self._settings.rate, clock=self._clock)
         while not self._asked_to_stop(stop):
-            piece = self._feed.next(self._allowed(started, fed, stop))
+            piece = self._feed.next(pace.allow(stop))
             if piece is None:
                 self._segments.take(self._chain.end(self._feed.count))
                 self._commit(ended=True)
                 self._tell(observers)
                 return self._outcome("finished")
-            fed += len(piece)
+            pace.count(len(piece))
             self._segments.take(self._chain.feed(piece))
             now = self._clock()
             if now - committed >= self._settings.commit_every:
@@ -218,15 +221,6 @@ class _Runner:
             self._tell(observers)
         self._checkpoint()
         return self._outcome("stopped")
-
-    def _allowed(self, started: float, fed: int, stop: Event) -> int:
-        """How many events may be read now, waiting while the rate allows none."""
-        rate = self._settings.rate
-        if rate is None:
-            return self._settings.batch
-        while (due := int((self._clock() - started) * rate) - fed) < 1 and not stop.is_set():
-            stop.wait((fed + 1) / rate - (self._clock() - started))
-        return max(1, min(due, self._settings.batch))
 
     def _asked_to_stop(self, stop: Event) -> bool:
         asked = self._job.request()
@@ -262,7 +256,7 @@ class _Runner:
 
     def _tell(self, observers: Sequence[Observer]) -> None:
         for observer in observers:
-            observer.observe(self._chain.ledger.steps, self._chain.plan.watermark)
+            observer.observe(self._chain.ledger.steps, self._chain.plan.watermark, self._chain.plan.newest)
 
     def _outcome(self, state: Literal["finished", "stopped"]) -> Outcome:
         ledger = self._chain.ledger

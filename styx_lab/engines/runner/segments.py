@@ -1,7 +1,7 @@
 """Outputs as files: each commit's rows are one segment of JSON lines, which appears with its commit.
 
-Law (exactly once): a segment is written aside before the journal entry and renamed after it, so that readers of the folder see
-the rows of committed input, all of them, once.
+Law (exactly once): a segment is written aside before the journal entry and renamed after it, so that readers of the
+folder see the rows of committed input, all of them, once.
 """
 
 from __future__ import annotations

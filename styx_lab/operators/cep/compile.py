@@ -1,8 +1,9 @@
 """A pattern as the table that the matcher runs: one row for each event that a match takes.
 
-Law (oracle): Flink CEP's automaton for `begin`, `next`, `followedBy`, `times` and `consecutive`. A part that takes n events is n
-states; the first follows as the part does, the others as its inner contiguity says (relaxed, or strict when consecutive).
-None of these forks a partial match, so a partial match is just a state number and the events taken so far.
+Law (oracle): Flink CEP's automaton for `begin`, `next`, `followedBy`, `times` and `consecutive`. A part that takes n
+events is n states; the first follows as the part does, the others as its inner contiguity says (relaxed, or strict
+when consecutive). None of these forks a partial match, so a partial match is just a state number and the events taken
+so far.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The matcher: one compiled pass over events in time order, with the partial matches of each key in a linked list.
 
-Law: what it gives for a key depends on that key's events in order of time alone. A list is in order of its partial matches'
-first events, so matches that one event completes come out oldest start first, as in Flink.
+Law: what it gives for a key depends on that key's events in order of time alone. A list is in order of its partial
+matches' first events, so matches that one event completes come out oldest start first, as in Flink.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ class PartialMatches:
             # floor: the watermark may be near either end of int64
             bound = max(watermark, np.iinfo(np.int64).min + within_ms) - within_ms
             self.free_count = int(
-                _drop_older(bound, self.start, self.state, self.following, self.head, self.tail, self.free, self.free_count)
+                _drop_older(
+                    bound, self.start, self.state, self.following, self.head, self.tail, self.free, self.free_count
+                )
             )
 
 
@@ -96,7 +98,7 @@ def _grow(array: np.ndarray, size: int, fill: int) -> np.ndarray:
     return grown
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _drop_older(bound, start, state, following, head, tail, free, free_count):  # type: ignore[no-untyped-def]
     for slot in range(len(head)):
         # A list is in order of start, so the expired ones are at its head.
@@ -113,8 +115,8 @@ def _drop_older(bound, start, state, following, head, tail, free, free_count):  
     return free_count
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _advance(  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True)
+def _advance(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0913 - one loop over flat arrays
     times, slots, masks, numbers, bits, strict, within,
     start, state, slot_of, following, events, head, tail, free, free_count,
     found_event, found_numbers,
@@ -178,7 +180,7 @@ def _advance(  # type: ignore[no-untyped-def]
     return count, free_count
 
 
-def advance(  # noqa: PLR0913 - the columns of one table
+def advance(
     partials: PartialMatches,
     times: np.ndarray,
     slots: np.ndarray,

@@ -1,9 +1,9 @@
 """Pattern detection: RawEvents -> BusinessEvents.
 
-Laws: events of a key are taken in order of event time once the watermark has passed them, so arrival order within the bound
-changes nothing; an event at or below the watermark when it comes is late, and goes to `.late`. A match comes out at the
-watermark step that released its last event; matches of one step in order of that event's time, then of its arrival, then of
-the match's start.
+Laws: events of a key are taken in order of event time once the watermark has passed them, so arrival order within the
+bound changes nothing; an event at or below the watermark when it comes is late, and goes to `.late`. A match comes
+out at the watermark step that released its last event; matches of one step in order of that event's time, then of its
+arrival, then of the match's start.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def _none() -> Int64s:
 class DetectOperator(Operator):
     """Runs a `Detect`.
 
-    State, per key: events that the watermark has not passed yet; partial matches; the rows of the events in them. All of it
-    goes once no match can use it.
+    State, per key: events that the watermark has not passed yet; partial matches; the rows of the events in them. All
+    of it goes once no match can use it.
     """
 
     def __init__(self, step: Detect, stream: StreamType, output: StreamType) -> None:
@@ -83,7 +83,7 @@ class DetectOperator(Operator):
             masks |= truth(frame, conditions).astype(np.int64) << bit
         numbers = np.arange(self._next_number, self._next_number + frame.height)
         self._next_number += frame.height
-        # Only events that meet some condition can be part of a match; the others matter where one must be the very next.
+        # Only events that meet some condition can be part of a match; others matter where one must be the very next.
         useful = masks != 0
         self._rows.add(frame.filter(pl.Series(useful)), numbers[useful])
         kept = np.ones(len(useful), np.bool_) if self._program.strict.any() else useful
@@ -207,7 +207,9 @@ class DetectOperator(Operator):
             ]
         ).unique()
         kept = rows.join(groups, on="_number", how="inner", maintain_order="left")
-        return State({"next_number": self._next_number}, {"waiting": waiting, "partials": partials, "rows": kept}, _VERSION)
+        return State(
+            {"next_number": self._next_number}, {"waiting": waiting, "partials": partials, "rows": kept}, _VERSION
+        )
 
     def restore(self, states: Sequence[State]) -> None:
         """See `Operator.restore`."""

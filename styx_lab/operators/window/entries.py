@@ -2,9 +2,9 @@
 
 Laws: an entry is found by its key's slot and its pane, both compared; what is let go can be used again at once.
 
-A *pane* is the stretch of event time that no window's edge divides: gcd(size, slide) long. An *entry* is a row of `entries`,
-with its partial in `real` and `whole`. Entries are found through a hash table (open addressing) and hang in their pane's list
-in order of their first event.
+A *pane* is the stretch of event time that no window's edge divides: gcd(size, slide) long. An *entry* is a row of
+`entries`, with its partial in `real` and `whole`. Entries are found through a hash table (open addressing) and hang in
+their pane's list in order of their first event.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class EntryArrays(NamedTuple):
     """A stack of free wide sums."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _home(slot, pane, mask):  # type: ignore[no-untyped-def]
     mixed = slot * 0x1E3779B97F4A7C15 + pane * 0x632BE59BD9B4E019
     mixed ^= mixed >> 32
@@ -60,7 +60,7 @@ def _home(slot, pane, mask):  # type: ignore[no-untyped-def]
     return (mixed ^ (mixed >> 29)) & mask
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def find(table, entries, slot, pane):  # type: ignore[no-untyped-def]
     """The place in the table of a key's pane, or of the gap where it would go."""
     mask = len(table) - 1
@@ -72,7 +72,7 @@ def find(table, entries, slot, pane):  # type: ignore[no-untyped-def]
         place = (place + 1) & mask
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _remove(table, entries, place):  # type: ignore[no-untyped-def]
     """Close the gap that an entry leaves, so that no search ends early."""
     mask = len(table) - 1
@@ -89,7 +89,7 @@ def _remove(table, entries, place):  # type: ignore[no-untyped-def]
     table[gap] = 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def rehash(old, table, entries):  # type: ignore[no-untyped-def]
     """Fill an empty table with the entries of a smaller one."""
     for known in old:
@@ -97,7 +97,7 @@ def rehash(old, table, entries):  # type: ignore[no-untyped-def]
             table[find(table, entries, entries[known - 1, KEY], entries[known - 1, PANE])] = known
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _pane_row(control, panes, number):  # type: ignore[no-untyped-def]
     """The row of a pane; a new one is put in where it belongs."""
     low = control[FIRST]
@@ -121,7 +121,7 @@ def _pane_row(control, panes, number):  # type: ignore[no-untyped-def]
     return low
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def take_entry(state, slot, pane, real_start, whole_start):  # type: ignore[no-untyped-def]
     """The entry of a key's pane, and whether it is new. There must be a free one."""
     place = find(state.table, state.entries, slot, pane)
@@ -156,14 +156,14 @@ def take_entry(state, slot, pane, real_start, whole_start):  # type: ignore[no-u
     return entry, True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def take_entries(state, slots, panes, real_start, whole_start, entries):  # type: ignore[no-untyped-def]
     """The entries of many keys' panes, in order of their first events."""
     for row in range(len(slots)):
         entries[row], _ = take_entry(state, slots[row], panes[row], real_start, whole_start)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def drop_pane(state, operations, row):  # type: ignore[no-untyped-def]
     """Let go of a pane's entries."""
     control, entries, keys = state.control, state.entries, state.keys

@@ -2,13 +2,13 @@
 
 Law (order): a sum is held without any error, so only its final rounding shows. Two forms, both exact:
 
-- *narrow*: two floats `high + low`. Adding a value keeps both rounding errors (Knuth's TwoSum); where the second is not
-  nought the sum needs more room. One rounded addition of the two gives the correctly rounded sum.
-- *wide*: a fixed-point number of 67 limbs of 32 bits, from 2^-1074 up, in int64 words with room for carries, and a last word
-  with marks for infinities and NaN. Every float fits in it, and so does every sum of fewer than 2^63 of them.
+- *narrow*: two floats `high + low`. Adding a value keeps both rounding errors (Knuth's TwoSum); where the second is
+  not nought the sum needs more room. One rounded addition of the two gives the correctly rounded sum.
+- *wide*: a fixed-point number of 67 limbs of 32 bits, from 2^-1074 up, in int64 words with room for carries, and a last
+  word with marks for infinities and NaN. Every float fits in it, and so does every sum of fewer than 2^63 of them.
 
-A sum of nothing is 0.0 and a sum of zeros is 0.0, never -0.0. An infinity stays; with its opposite, or with a NaN, the sum is
-NaN. A sum beyond the greatest float is an infinity.
+A sum of nothing is 0.0 and a sum of zeros is 0.0, never -0.0. An infinity stays; with its opposite, or with a NaN, the
+sum is NaN. A sum beyond the greatest float is an infinity.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SAFE: Final = 2.0**1021  # below it TwoSum cannot overflow, not even on the way
 _INF, _MINUS_INF, _NAN = 1, 2, 4
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def add_narrow(high, low, value):  # type: ignore[no-untyped-def]
     """The narrow sum after one more value, and whether it is still exact; if not, it is to be dropped."""
     # Written so that NaN fails the test as well.
@@ -44,7 +44,7 @@ def add_narrow(high, low, value):  # type: ignore[no-untyped-def]
     return total, rest, lost == 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _add_limb(wide, limb, amount):  # type: ignore[no-untyped-def]
     """Add to one limb, |amount| < 2^61, and hand on the carry where the limb is nearly full."""
     wide[limb] += amount
@@ -55,7 +55,7 @@ def _add_limb(wide, limb, amount):  # type: ignore[no-untyped-def]
         wide[limb] += carry
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def add_wide(wide, value):  # type: ignore[no-untyped-def]
     """Add a value, finite or not, to a wide sum."""
     if math.isnan(value):
@@ -83,7 +83,7 @@ def add_wide(wide, value):  # type: ignore[no-untyped-def]
     _add_limb(wide, limb + 2, sign * (upper >> 32))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def merge_wide(wide, other):  # type: ignore[no-untyped-def]
     """Add a wide sum to a wide sum."""
     for limb in range(_LIMBS):
@@ -92,14 +92,14 @@ def merge_wide(wide, other):  # type: ignore[no-untyped-def]
     wide[_LIMBS] |= other[_LIMBS]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _carry(wide):  # type: ignore[no-untyped-def]
     for limb in range(_LIMBS - 1):
         wide[limb + 1] += wide[limb] >> 32
         wide[limb] &= _MASK
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def round_wide(wide):  # type: ignore[no-untyped-def]
     """The float nearest to a wide sum, ties to even; the sum's words are used up."""
     marks = wide[_LIMBS]

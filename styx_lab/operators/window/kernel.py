@@ -1,7 +1,7 @@
 """The compiled pass over events, watermark steps and panes.
 
-Laws: rows and steps are taken in the one order they have in the sequence, so the cut cannot show; a window fires at the first
-step that reaches its end, exactly once, and its panes go when no window needs them any more.
+Laws: rows and steps are taken in the one order they have in the sequence, so the cut cannot show; a window fires at the
+first step that reaches its end, exactly once, and its panes go when no window needs them any more.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Fired(NamedTuple):
     whole: Array
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def judge(times, orders, step_orders, step_marks, before, size, slide, last_order, last_place, verdicts, places):  # type: ignore[no-untyped-def]
     """Whether each event is taken by a window, late, or in none; against the watermark before it.
 
@@ -102,20 +102,20 @@ def judge(times, orders, step_orders, step_marks, before, size, slide, last_orde
     return late, outside
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _first_end(pane, length, size, slide):  # type: ignore[no-untyped-def]
     """The end of the first window that holds a pane."""
     return -((size - (pane + 1) * length) // slide) * slide + size
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _next_end(pane, mark, length, size, slide):  # type: ignore[no-untyped-def]
     """The end of the first window that holds a pane and has not fired at a watermark."""
     end = _first_end(pane, length, size, slide)
     return end if end - 1 > mark else max(end, ((mark + 1 - size) // slide + 1) * slide + size)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _sift(heap, length, entries):  # type: ignore[no-untyped-def]
     """Let the heap's top sink to where its rank belongs."""
     place = 0
@@ -131,7 +131,7 @@ def _sift(heap, length, entries):  # type: ignore[no-untyped-def]
     heap[place] = entry
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _exact_sum(state, operations, index, slot, first, last, scratch):  # type: ignore[no-untyped-def]
     """A key's float sum over panes, in wide form."""
     at = operations[index, 2]
@@ -148,7 +148,7 @@ def _exact_sum(state, operations, index, slot, first, last, scratch):  # type: i
     return round_wide(scratch)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _fire(state, operations, real_start, whole_start, out, end, order, clock, last):  # type: ignore[no-untyped-def]
     """Emit one window: the keys of the panes up to row `last`, in order of their first event in it."""
     control, entries, panes, heap = state.control, state.entries, state.panes, state.heap
@@ -216,7 +216,7 @@ def _fire(state, operations, real_start, whole_start, out, end, order, clock, la
                     out.real[at, row] += out.real[at + 1, row]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _advance(state, operations, real_start, whole_start, out, length, size, slide, mark, order, clock):  # type: ignore[no-untyped-def]
     """Fire every window that a step makes due; False where there is no room for the next one."""
     control, panes = state.control, state.panes
@@ -240,7 +240,7 @@ def _advance(state, operations, real_start, whole_start, out, length, size, slid
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def run(  # type: ignore[no-untyped-def]
     state,
     operations,

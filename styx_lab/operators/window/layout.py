@@ -1,7 +1,7 @@
 """The layout of a partial: which operations the aggregates of a window need, and what becomes of their words.
 
-Laws: aggregates of the same value share operations, and nothing else is kept; the sum of whole numbers is exact, and one that
-64 bits cannot hold is an error, never another number.
+Laws: aggregates of the same value share operations, and nothing else is kept; the sum of whole numbers is exact, and one
+that 64 bits cannot hold is an error, never another number.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from styx_lab.core.batch import Int64s
-from styx_lab.errors import DataError, FlowError
+from styx_lab.errors import DataError
 from styx_lab.flow.aggregate import Aggregate, AggregateName
 from styx_lab.flow.expression import Expression
 from styx_lab.flow.types import StreamType
@@ -113,10 +113,6 @@ class Layout:
                 return place
         where = f"{self.where}, {name!r}"
         dtype = expression.check(dict(self.stream.columns), where=where)
-        if dtype.is_decimal():
-            raise FlowError(
-                "decimals cannot be aggregated", where=where, got=str(dtype), hint="cast to Float64 or Int64"
-            )
         plain = next((column for column in self.stream.names if expression.polars().meta.eq(pl.col(column))), None)
         self._values.append(_Value(expression, dtype, plain))
         return len(self._values) - 1

@@ -1,8 +1,8 @@
 """The window operator: aggregates per key and window of event time.
 
-Laws: windows, their events and late events are Flink's (tumbling and sliding, lateness 0, the default trigger); every aggregate
-is exact, so the order of arrival within the bound cannot show; results come in a defined order: by the step that fired them, by
-the window's end, by the key's first event in that window.
+Laws: windows, their events and late events are Flink's (tumbling and sliding, lateness 0, the default trigger); every
+aggregate is exact, so the order of arrival within the bound cannot show; results come in a defined order: by the step
+that fired them, by the window's end, by the key's first event in that window.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ _IDLE_SHARE: Final = 8
 class WindowOperator(Operator):
     """Runs a `WindowStep`.
 
-    Ports: `out` has a row for each key and window, when the watermark reaches the window's end less 1 ms; `late` has the
-    events that came when all their windows had fired. Counters: `windows` (results), `no_window` (events between two windows).
+    Ports: `out` has a row for each key and window, when the watermark reaches the window's end less 1 ms; `late` has
+    the events that came when all their windows had fired. Counters: `windows` (results: one a key and window),
+    `no_window` (events between two windows).
 
     Args:
         step: the spec.
@@ -153,7 +154,7 @@ class WindowOperator(Operator):
         }
 
     def snapshot(self) -> State:
-        """Table `panes`: a row for each key and pane, with the partials. Table `place` (of no key): the last event's."""
+        """Table `panes`: a row for each key and pane, with the partials. Table `place` (of no key): the last event."""
         slots, columns = self._panes.snapshot()
         known, of_row = np.unique(slots, return_inverse=True)
         group = pl.Series(GROUP, self._index.groups[known], dtype=pl.UInt8)

@@ -1,7 +1,7 @@
 """Panes: the window operator's state, its room, and its form in a snapshot.
 
-Laws: memory follows the entries and keys that live, and the greatest batch; a snapshot names keys by their values, so it can be
-parted by key group and put together in any way; put back, it goes on as if nothing had happened.
+Laws: memory follows the entries and keys that live, and the greatest batch; a snapshot names keys by their values, so it
+can be parted by key group and put together in any way; put back, it goes on as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -228,14 +228,14 @@ class Panes:
             if word not in self._sums:
                 arrays.whole[entries, word] = table[f"_whole_{word}"].to_numpy()
                 continue
-            column = table[f"_wide_{word}"]
-            rows = np.flatnonzero(column.is_not_null().to_numpy())
+            sums = table[f"_wide_{word}"]
+            rows = np.flatnonzero(sums.is_not_null().to_numpy())
             self._widen(len(self._arrays.wide) + len(rows))
             control = self._arrays.control
             for row in rows.tolist():
                 control[e.WIDE_FREE] -= 1
                 place = self._arrays.wide_free[control[e.WIDE_FREE]]
-                self._arrays.wide[place] = column[row].to_numpy()
+                self._arrays.wide[place] = sums[row].to_numpy()
                 arrays.whole[entries[row], word] = place
 
 

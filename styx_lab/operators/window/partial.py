@@ -1,10 +1,11 @@
 """Partials: what is kept of the events of one key and pane, for each aggregate, as words in two flat arrays.
 
 Law (order): a partial and the merge of partials are exact, so neither the order of events nor that of panes can show. A
-minimum or maximum with a NaN among its values is NaN, and -0.0 is less than 0.0 (as Java's `Math.min`, which Flink uses).
+minimum or maximum with a NaN among its values is NaN, and -0.0 is less than 0.0 (as Java's `Math.min`, which Flink
+uses).
 
-A sum of whole numbers is two words, `upper * 2^32 + lower`, which 2^31 events cannot overflow. A sum of floats is narrow (two
-float words) until it needs more; then its whole word says which wide sum has it.
+A sum of whole numbers is two words, `upper * 2^32 + lower`, which 2^31 events cannot overflow. A sum of floats is narrow
+(two float words) until it needs more; then its whole word says which wide sum has it.
 """
 
 from __future__ import annotations
@@ -40,30 +41,30 @@ DIRTY: Final = -2
 """The same, in a window's row: the sum has to be made again in wide form."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _less(left, right):  # type: ignore[no-untyped-def]
     if left == right:
         return left == 0.0 and math.copysign(1.0, left) < math.copysign(1.0, right)
     return left < right
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _min(left, right):  # type: ignore[no-untyped-def]
     if math.isnan(left) or math.isnan(right):
         return math.nan
     return right if _less(right, left) else left
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _max(left, right):  # type: ignore[no-untyped-def]
     if math.isnan(left) or math.isnan(right):
         return math.nan
     return right if _less(left, right) else left
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def add_values(operations, real, whole, entry, wide, wide_free, wide_left, reals, wholes, valid, row):  # type: ignore[no-untyped-def]
-    """Add an event's values to the partial of an entry; `wide_left` wide sums are free, and what remains is given back."""
+    """Add an event's values to an entry's partial; `wide_left` wide sums are free, and what remains is given back."""
     for index in range(operations.shape[0]):
         code = operations[index, 0]
         value = operations[index, 1]
@@ -103,7 +104,7 @@ def add_values(operations, real, whole, entry, wide, wide_free, wide_left, reals
     return wide_left
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def merge_partial(operations, real, whole, entry, out_real, out_whole, row):  # type: ignore[no-untyped-def]
     """Merge an entry's partial into a window's row (words run down the arrays); give whether a sum became dirty."""
     dirty = False

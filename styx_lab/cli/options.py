@@ -1,0 +1,103 @@
+"""The options that commands share, so that a word means the same everywhere.
+
+Law: a value that cannot be meant is refused here, before anything is opened.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+__all__ = [
+    "Amount",
+    "Folder",
+    "debug_option",
+    "event_total",
+    "input_option",
+    "inputs_of",
+    "json_option",
+    "store_option",
+]
+
+Folder = click.Path(path_type=Path, file_okay=False)
+
+
+class Amount(click.ParamType):
+    """A number greater than nought (or nought itself, where that is allowed) that is finite."""
+
+    name = "number"
+
+    def __init__(self, *, zero: bool = False) -> None:
+        self._zero = zero
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number) or number < 0 or (number == 0 and not self._zero):
+            self.fail(f"{value!r} is not a number {'of nought or more' if self._zero else 'above nought'}.", param, ctx)
+        return number
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the answer (or the error) as one JSON document."
+)
+# `main` looks for it itself, so that it counts for errors in the options too.
+debug_option = click.option("--debug", is_flag=True, expose_value=False, help="Show where in Styx an error came from.")
+store_option = click.option(
+    "--store",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PATH",
+    help="The store's file; else store.db in the folder STYX_HOME names, else .styx/store.db.",
+)
+input_option = click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="[SOURCE=]FILE",
+    help="A recording, .jsonl, .csv or .parquet; with the source's name where the flow has several (repeat it).",
+)
+
+
+def inputs_of(given: Sequence[str]) -> str | dict[str, str] | None:
+    """What `--input` says: one file, or files by source; None where it was not given.
+
+    >>> inputs_of(["payments=june.jsonl", "logins=logins.jsonl"])
+    {'payments': 'june.jsonl', 'logins': 'logins.jsonl'}
+    """
+    if not given:
+        return None
+    named: dict[str, str] = {}
+    for one in given:
+        source, equals, file = one.partition("=")
+        if not equals or not source.isidentifier() or not file or Path(one).exists():
+            if len(given) > 1:
+                raise click.BadParameter(
+                    f"{one!r} does not say which source it is for: SOURCE={one}", param_hint="'--input'"
+                )
+            return one
+        if source in named:
+            raise click.BadParameter(f"source {source!r} has two inputs", param_hint="'--input'")
+        named[source] = file
+    return named
+
+
+def event_total(inputs: str | dict[str, str] | None, limit: int | None = None) -> int | None:
+    """How many events the inputs hold, where all of them say so (recordings do)."""
+    from styx_lab.connectors import Recording
+    from styx_lab.connectors.recording import is_recording
+
+    paths = [inputs] if isinstance(inputs, str) else list((inputs or {}).values())
+    # What is wrong with a file is said when it is opened to be read; here it only has no size.
+    if not paths or not all(
+        Path(path).is_file() and Path(path).stat().st_size and is_recording(path) for path in paths
+    ):
+        return None
+    total = sum(len(Recording.open(path, check=False)) for path in paths)
+    return total if limit is None else min(total, limit)
