@@ -44,8 +44,8 @@ class KeyIndex:
         self._free: list[int] = []
         self.keys: list[Any] = []
         """The key of each slot: the value itself, or a tuple of values; None for a free slot."""
-        self.groups = np.zeros(0, np.uint8)
-        """The key group of each slot."""
+        self._groups = np.zeros(0, np.uint8)
+        self._ungrouped: list[int] = []
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -72,18 +72,27 @@ class KeyIndex:
         return np.array(found, np.int64)
 
     def _add(self, key: Any) -> int:
-        group = key_group(key_json(key if isinstance(key, tuple) else (key,)))
         if self._free:
             slot = self._free.pop()
             self.keys[slot] = key
         else:
             slot = len(self.keys)
             self.keys.append(key)
-            if slot >= len(self.groups):
-                self.groups = np.concatenate([self.groups, np.zeros(max(64, len(self.groups)), np.uint8)])
-        self.groups[slot] = group
+        self._ungrouped.append(slot)
         self._slots[key] = slot
         return slot
+
+    @property
+    def groups(self) -> np.ndarray:
+        """uint8 key group of each slot; worked out for new keys when it is asked for, which is at a snapshot."""
+        if len(self._groups) < len(self.keys):
+            self._groups = np.concatenate([self._groups, np.zeros(len(self.keys) - len(self._groups), np.uint8)])
+        for slot in self._ungrouped:
+            key = self.keys[slot]
+            if key is not None:
+                self._groups[slot] = key_group(key_json(key if isinstance(key, tuple) else (key,)))
+        self._ungrouped = []
+        return self._groups
 
     def release(self, slots: np.ndarray) -> None:
         """Forget keys that have no state any more."""

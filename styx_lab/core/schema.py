@@ -6,7 +6,7 @@ Law: types never come from the data of a batch, for then they would change from 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -136,12 +136,14 @@ def dtype_from_json(value: JsonType) -> pl.DataType:
             return pl.List(dtype_from_json(inner))  # type: ignore[arg-type]
         case {"struct": dict() as fields}:
             return pl.Struct({name: dtype_from_json(inner) for name, inner in fields.items()})
-        case {"datetime": [unit, zone]}:
+        case {"datetime": ["ms" | "us" | "ns" as unit, str() | None as zone]}:
             return pl.Datetime(unit, zone)
         case {"duration": unit}:
             return pl.Duration(unit)  # type: ignore[arg-type]
     raise SchemaError("unknown type in a stored schema", got=value, hint="it was written by a newer Styx, or changed")
 
 
-def _instance(dtype: pl.DataType | type[pl.DataType]) -> pl.DataType:
-    return dtype() if isinstance(dtype, type) else dtype
+def _instance(dtype: Any) -> pl.DataType:
+    # Polars lets an inner type be a class (pl.Int64) or an instance of it.
+    found: pl.DataType = dtype() if isinstance(dtype, type) else dtype
+    return found

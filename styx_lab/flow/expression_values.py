@@ -1,8 +1,8 @@
 """The values of expressions over a frame of events: the one way in which operators evaluate them.
 
 Law (re-chunking): the values are the same, to the last bit, however the events are cut into frames. Polars breaks it in
-one place: where a side of an operation has one value for all rows, it may multiply by the reciprocal and not divide; and
-in a frame or a chunk of one row every column looks like that, as does a constant column. So expressions are evaluated
+one place: where a side of a division has one value for all rows, it multiplies by the reciprocal; in a frame or chunk
+of one row every column looks like that, as does a constant column, and there it divides. So expressions are evaluated
 over one chunk of two rows at least, with every column written out.
 """
 

@@ -51,7 +51,7 @@ class ScoreOperator(Operator):
                 )
         if not scorer.output.is_numeric():
             raise ModelError("the model's answer is no number", where=where, got=str(scorer.output))
-        self._inputs = [pl.col(name).cast(dtype) for name, dtype in scorer.inputs.items()]
+        self._inputs = list(scorer.inputs)
 
     def process(self, inputs: Sequence[Batch]) -> Emission:
         """See `Operator.process`."""

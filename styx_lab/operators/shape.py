@@ -8,65 +8,67 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import polars as pl
 
 from styx_lab.core.batch import Batch
 from styx_lab.core.events import dead_letters
 from styx_lab.core.operator import OUT, Emission, Operator
-from styx_lab.flow.expression import Expression
 from styx_lab.flow.steps import Filter, KeyBy, Select, WithColumns
 from styx_lab.flow.types import StreamType
+from styx_lab.operators.values import values_of
 
-__all__ = ["FilterOperator", "KeyByOperator", "SelectOperator", "WithColumnsOperator", "truth"]
-
-
-def truth(frame: pl.DataFrame, conditions: Sequence[Expression]) -> np.ndarray:
-    """For each row, whether all conditions are true; null is false."""
-    if not conditions:
-        return np.ones(frame.height, np.bool_)
-    # with_columns, not select: a condition without columns must still give one value a row.
-    told = pl.all_horizontal(condition.polars().fill_null(value=False) for condition in conditions)
-    return frame.with_columns(told.alias("_truth"))["_truth"].to_numpy()
+__all__ = ["FilterOperator", "KeyByOperator", "SelectOperator", "WithColumnsOperator"]
 
 
 class FilterOperator(Operator):
     """Runs a `Filter`."""
 
     def __init__(self, step: Filter) -> None:
-        self._conditions = [step.condition]
+        self._step = step
+        self._condition = {"condition": step.condition}
 
     def process(self, inputs: Sequence[Batch]) -> Emission:
         """See `Operator.process`."""
         (batch,) = inputs
-        kept = batch.keep(truth(batch.frame, self._conditions))
-        return Emission({OUT: kept}, counts={"filtered": len(batch) - len(kept)})
+        values = values_of(self._step.name, batch, self._condition)
+        told = values.frame["condition"].fill_null(value=False).to_numpy()
+        kept = values.batch.keep(told)
+        counts = {"filtered": len(told) - len(kept)}
+        return Emission({OUT: kept}, dead=values.dead, dead_order=values.dead_order, counts=counts)
 
 
 class SelectOperator(Operator):
     """Runs a `Select`."""
 
     def __init__(self, step: Select, output: StreamType) -> None:
-        self._columns = [expression.polars().alias(name) for name, expression in step.columns]
+        self._step = step
+        self._columns = dict(step.columns)
         self._reserved = [name for name, _ in output.reserved]
 
     def process(self, inputs: Sequence[Batch]) -> Emission:
         """See `Operator.process`."""
         (batch,) = inputs
-        return Emission({OUT: batch.with_frame(batch.frame.select(*self._columns, *self._reserved))})
+        values = values_of(self._step.name, batch, self._columns)
+        kept = values.batch
+        frame = values.frame.hstack(kept.frame.select(self._reserved))
+        return Emission({OUT: kept.with_frame(frame)}, dead=values.dead, dead_order=values.dead_order)
 
 
 class WithColumnsOperator(Operator):
     """Runs a `WithColumns`."""
 
     def __init__(self, step: WithColumns, output: StreamType) -> None:
-        self._columns = [expression.polars().alias(name) for name, expression in step.columns]
+        self._step = step
+        self._columns = dict(step.columns)
         self._names = list(output.schema)
 
     def process(self, inputs: Sequence[Batch]) -> Emission:
         """See `Operator.process`."""
         (batch,) = inputs
-        return Emission({OUT: batch.with_frame(batch.frame.with_columns(*self._columns).select(self._names))})
+        values = values_of(self._step.name, batch, self._columns)
+        kept = values.batch
+        frame = kept.frame.with_columns(values.frame.get_columns()).select(self._names)
+        return Emission({OUT: kept.with_frame(frame)}, dead=values.dead, dead_order=values.dead_order)
 
 
 class KeyByOperator(Operator):

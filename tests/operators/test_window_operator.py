@@ -48,6 +48,23 @@ def test_first_event_means_first_in_that_window() -> None:
     assert ends == [(5, "b"), (10, "b"), (10, "a"), (15, "a"), (15, "b")]
 
 
+def test_first_events_are_compared_over_all_of_a_window() -> None:
+    # By arrival, to and fro between the stretches that other windows divide [0, 20) into.
+    script = [
+        Event(17, "g"),
+        Event(1, "f"),
+        Event(12, "e"),
+        Event(2, "d"),
+        Event(18, "f"),
+        Event(13, "c"),
+        Event(3, "b"),
+    ]
+    answer = feed(operator(20, 5), [batch([*script, Event(19, "a")])])
+    window = answer.out.filter(pl.col("window_end").to_physical() == 20)
+    assert window["key"].to_list() == ["g", "f", "e", "d", "c", "b", "a"]
+    assert window["n"].to_list() == [1, 2, 1, 1, 1, 1, 1]
+
+
 def test_first_events_of_one_order_keep_their_places_after_a_restore() -> None:
     # What one step fired upstream has one order; a cut and a restore may come between.
     whole = batch([Event(1, key) for key in "dcab"] + [Event(2, "e")])

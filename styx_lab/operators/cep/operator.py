@@ -26,11 +26,12 @@ from styx_lab.flow.types import StreamType
 from styx_lab.operators.cep.compile import compile_pattern
 from styx_lab.operators.cep.match import PartialMatches, advance
 from styx_lab.operators.cep.rows import EventRows
-from styx_lab.operators.shape import truth
+from styx_lab.operators.values import Values, condition_names, truths, values_of
 
 __all__ = ["DetectOperator"]
 
 _VERSION: Final = 1
+_MANY_KEYS: Final = 65_536  # fewer are not worth sweeping for
 
 
 def _none() -> Int64s:
@@ -50,7 +51,8 @@ class DetectOperator(Operator):
         self._stream = stream
         self._output = output.schema
         self._parts = step.parts(stream)
-        self._columns = [expression.polars().alias(name) for name, expression in step.columns]
+        self._columns = dict(step.columns)
+        self._conditions = condition_names(self._program.conditions)
         self._reset()
 
     def _reset(self) -> None:
@@ -67,20 +69,28 @@ class DetectOperator(Operator):
         (batch,) = inputs
         times = batch.frame[TIME].to_physical().to_numpy()
         late = times <= batch.watermarks()
-        self._take(batch.frame if not late.any() else batch.frame.filter(pl.Series(~late)), times[~late])
+        taken = values_of(self._step.name, batch.keep(~late), self._conditions)
+        self._take(taken)
         matched = self._release(batch)
+        made = self._with_columns(matched)
+        dead = [letters for letters in (taken.dead, made.dead) if letters is not None]
+        counts = {"matches": len(made.batch)} | ({"dead_matches": len(made.dead_order)} if len(made.dead_order) else {})
         return Emission(
-            {OUT: matched, LATE: batch.keep(late)},
+            {OUT: made.batch, LATE: batch.keep(late)},
+            dead=pl.concat(dead) if dead else None,
+            dead_order=taken.dead_order,
             late_order=batch.order[late],
-            counts={"matches": len(matched)},
+            counts=counts,
         )
 
-    def _take(self, frame: pl.DataFrame, times: Int64s) -> None:
+    def _take(self, taken: Values) -> None:
+        frame = taken.batch.frame
         if frame.is_empty():
             return
+        times = frame[TIME].to_physical().to_numpy()
         masks = np.zeros(frame.height, np.int64)
-        for bit, conditions in enumerate(self._program.conditions):
-            masks |= truth(frame, conditions).astype(np.int64) << bit
+        for bit, told in enumerate(truths(taken.frame, frame.height, self._program.conditions)):
+            masks |= told.astype(np.int64) << bit
         numbers = np.arange(self._next_number, self._next_number + frame.height)
         self._next_number += frame.height
         # Only events that meet some condition can be part of a match; others matter where one must be the very next.
@@ -134,14 +144,21 @@ class DetectOperator(Operator):
                 columns = [pl.lit(taken[first][name]).alias(name) for name in [*dict(fields), TIME]]
             parts.append(pl.struct(columns).alias(part.name))
         keys = self._keys.frame(slots, self._output)
-        frame = keys.with_columns(*parts).with_columns(
-            *self._columns,
+        return keys.with_columns(
+            *parts,
             pl.Series(TIME, times).cast(TIME_DTYPE),
             pl.Series(ARRIVAL, clock).cast(TIME_DTYPE),
             pl.Series(DETECTED, clock).cast(TIME_DTYPE),
             pl.Series(ORIGIN, self._origins(keys, taken), pl.String),
         )
-        return frame.select(list(self._output))
+
+    def _with_columns(self, matched: Batch) -> Values:
+        """The matches with the columns that the flow asks for, over their parts."""
+        if not len(matched):
+            return Values(matched, matched.frame)
+        values = values_of(self._step.name, matched, self._columns)
+        frame = values.batch.frame.with_columns(values.frame.get_columns()).select(list(self._output))
+        return Values(values.batch.with_frame(frame), values.frame, values.dead, values.dead_order)
 
     def _origins(self, keys: pl.DataFrame, taken: Sequence[pl.DataFrame]) -> list[str]:
         places = [origins(rows) for rows in taken]
@@ -156,7 +173,7 @@ class DetectOperator(Operator):
 
     def _forget(self, watermark: int) -> None:
         """Let go of rows and keys that nothing can use, once they are more than half of all."""
-        if not self._rows.worth_sweeping and self._keys.capacity < 2 * self._last_keys + 4096:
+        if not self._rows.worth_sweeping and len(self._keys) < 2 * self._last_keys + _MANY_KEYS:
             return
         self._partials.drop_expired(watermark, self._program.within_ms)
         living = self._partials.living()

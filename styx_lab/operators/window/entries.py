@@ -14,10 +14,9 @@ from typing import Final, NamedTuple
 from numba import njit
 
 from styx_lab.core.batch import Int64s
-from styx_lab.operators.window.layout import Array
-from styx_lab.operators.window.partial import NARROW, OP_REAL_SUM
+from styx_lab.operators.window.partial import NARROW, OP_REAL_SUM, Array
 
-__all__ = ["EntryArrays", "drop_pane", "find", "rehash", "take_entries", "take_entry"]
+__all__ = ["EntryArrays", "drop_pane", "find", "new_entry", "rehash", "take_entries"]
 
 # Columns of `entries`.
 KEY, PANE, RANK, ORDER, PLACE, EVENTS, NEXT = range(7)
@@ -122,11 +121,9 @@ def _pane_row(control, panes, number):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def take_entry(state, slot, pane, real_start, whole_start):  # type: ignore[no-untyped-def]
-    """The entry of a key's pane, and whether it is new. There must be a free one."""
+def new_entry(state, operations, slot, pane):  # type: ignore[no-untyped-def]
+    """A new entry of a key's pane, which has none. There must be a free one."""
     place = find(state.table, state.entries, slot, pane)
-    if state.table[place]:
-        return state.table[place] - 1, False
     control = state.control
     control[FREE] -= 1
     entry = state.free[control[FREE]]
@@ -138,10 +135,10 @@ def take_entry(state, slot, pane, real_start, whole_start):  # type: ignore[no-u
     line[EVENTS] = 0
     line[NEXT] = -1
     control[NEXT_RANK] += 1
-    for word in range(len(real_start)):
-        state.real[entry, word] = real_start[word]
-    for word in range(len(whole_start)):
-        state.whole[entry, word] = whole_start[word]
+    for word in range(len(operations.real_start)):
+        state.real[entry, word] = operations.real_start[word]
+    for word in range(len(operations.whole_start)):
+        state.whole[entry, word] = operations.whole_start[word]
     row = _pane_row(control, state.panes, pane)
     if state.panes[row, SIZE]:
         state.entries[state.panes[row, TAIL], NEXT] = entry
@@ -153,29 +150,30 @@ def take_entry(state, slot, pane, real_start, whole_start):  # type: ignore[no-u
         state.keys[slot, KNOWN] = 1
         control[KEYS] += 1
     state.keys[slot, HELD] += 1
-    return entry, True
+    return entry
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def take_entries(state, slots, panes, real_start, whole_start, entries):  # type: ignore[no-untyped-def]
+def take_entries(state, operations, slots, panes, entries):  # type: ignore[no-untyped-def]
     """The entries of many keys' panes, in order of their first events."""
     for row in range(len(slots)):
-        entries[row], _ = take_entry(state, slots[row], panes[row], real_start, whole_start)
+        entries[row] = new_entry(state, operations, slots[row], panes[row])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def drop_pane(state, operations, row):  # type: ignore[no-untyped-def]
     """Let go of a pane's entries."""
-    control, entries, keys = state.control, state.entries, state.keys
+    control, table, entries, keys, whole = state.control, state.table, state.entries, state.keys, state.whole
+    free, wide_free, codes = state.free, state.wide_free, operations.table
     entry = state.panes[row, HEAD]
     while entry >= 0:
         slot = entries[entry, KEY]
-        _remove(state.table, entries, find(state.table, entries, slot, entries[entry, PANE]))
-        for index in range(operations.shape[0]):
-            if operations[index, 0] == OP_REAL_SUM and state.whole[entry, operations[index, 3]] != NARROW:
-                state.wide_free[control[WIDE_FREE]] = state.whole[entry, operations[index, 3]]
+        _remove(table, entries, find(table, entries, slot, entries[entry, PANE]))
+        for index in range(codes.shape[0]):
+            if codes[index, 0] == OP_REAL_SUM and whole[entry, codes[index, 3]] != NARROW:
+                wide_free[control[WIDE_FREE]] = whole[entry, codes[index, 3]]
                 control[WIDE_FREE] += 1
-        state.free[control[FREE]] = entry
+        free[control[FREE]] = entry
         control[FREE] += 1
         keys[slot, HELD] -= 1
         if keys[slot, HELD] == 0:

@@ -33,11 +33,10 @@ from styx_lab.operators.window.entries import (
     WIDE_FREE,
     drop_pane,
     find,
-    take_entry,
+    new_entry,
 )
 from styx_lab.operators.window.exact_sum import add_wide, merge_wide, round_wide
-from styx_lab.operators.window.layout import Array
-from styx_lab.operators.window.partial import DIRTY, NARROW, OP_REAL_SUM, add_values, merge_partial
+from styx_lab.operators.window.partial import DIRTY, NARROW, OP_REAL_SUM, Array, add_values, merge_partial
 
 __all__ = [
     "DONE",
@@ -49,6 +48,8 @@ __all__ = [
     "UNKNOWN",
     "WIDE_FULL",
     "Fired",
+    "Shape",
+    "StepArrays",
     "judge",
     "run",
 ]
@@ -72,21 +73,38 @@ class Fired(NamedTuple):
     whole: Array
 
 
+class StepArrays(NamedTuple):
+    """The watermark steps, as `core.batch.Steps` has them."""
+
+    order: Array
+    mark: Array
+    clock: Array
+
+
+class Shape(NamedTuple):
+    """Lengths of a pane and of a window, and the distance of two windows' starts, all in ms."""
+
+    pane: int
+    size: int
+    slide: int
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def judge(times, orders, step_orders, step_marks, before, size, slide, last_order, last_place, verdicts, places):  # type: ignore[no-untyped-def]
+def judge(times, orders, steps, before, shape, last, verdicts, places):  # type: ignore[no-untyped-def]
     """Whether each event is taken by a window, late, or in none; against the watermark before it.
 
     Gives how many are late and how many in none. `places` gets each event's place among those of its order.
     """
+    last_order, last_place = last
     mark = before
     step = 0
     late = 0
     outside = 0
     for row in range(len(times)):
-        while step < len(step_orders) and step_orders[step] < orders[row]:
-            mark = step_marks[step]
+        while step < len(steps.order) and steps.order[step] < orders[row]:
+            mark = steps.mark[step]
             step += 1
-        last_end = times[row] // slide * slide + size
+        last_end = times[row] // shape.slide * shape.slide + shape.size
         if last_end > times[row] and last_end - 1 > mark:
             verdicts[row] = TAKEN
         elif times[row] <= mark:
@@ -103,16 +121,18 @@ def judge(times, orders, step_orders, step_marks, before, size, slide, last_orde
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _first_end(pane, length, size, slide):  # type: ignore[no-untyped-def]
+def _first_end(pane, shape):  # type: ignore[no-untyped-def]
     """The end of the first window that holds a pane."""
-    return -((size - (pane + 1) * length) // slide) * slide + size
+    return -((shape.size - (pane + 1) * shape.pane) // shape.slide) * shape.slide + shape.size
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _next_end(pane, mark, length, size, slide):  # type: ignore[no-untyped-def]
+def _next_end(pane, mark, shape):  # type: ignore[no-untyped-def]
     """The end of the first window that holds a pane and has not fired at a watermark."""
-    end = _first_end(pane, length, size, slide)
-    return end if end - 1 > mark else max(end, ((mark + 1 - size) // slide + 1) * slide + size)
+    end = _first_end(pane, shape)
+    if end - 1 > mark:
+        return end
+    return max(end, ((mark + 1 - shape.size) // shape.slide + 1) * shape.slide + shape.size)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -132,10 +152,25 @@ def _sift(heap, length, entries):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _heap_of(heap, panes, first, last, entries):  # type: ignore[no-untyped-def]
+    """A heap of the panes' first entries, by rank."""
+    length = 0
+    for row in range(first, last):
+        place = length
+        entry = panes[row, HEAD]
+        length += 1
+        while place > 0 and entries[heap[(place - 1) // 2], RANK] > entries[entry, RANK]:
+            heap[place] = heap[(place - 1) // 2]
+            place = (place - 1) // 2
+        heap[place] = entry
+    return length
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _exact_sum(state, operations, index, slot, first, last, scratch):  # type: ignore[no-untyped-def]
     """A key's float sum over panes, in wide form."""
-    at = operations[index, 2]
-    word = operations[index, 3]
+    at = operations.table[index, 2]
+    word = operations.table[index, 3]
     scratch[:] = 0
     for row in range(first, last):
         entry = state.table[find(state.table, state.entries, slot, state.panes[row, NUMBER])] - 1
@@ -149,20 +184,14 @@ def _exact_sum(state, operations, index, slot, first, last, scratch):  # type: i
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fire(state, operations, real_start, whole_start, out, end, order, clock, last):  # type: ignore[no-untyped-def]
+def _fire(state, operations, out, end, order, clock, last):  # type: ignore[no-untyped-def]
     """Emit one window: the keys of the panes up to row `last`, in order of their first event in it."""
     control, entries, panes, heap = state.control, state.entries, state.panes, state.heap
+    keys, real, whole, codes = state.keys, state.real, state.whole, operations.table
+    real_start, whole_start = operations.real_start, operations.whole_start
+    out_rows, out_real, out_whole = out.rows, out.real, out.whole
     first = control[FIRST]
-    length = 0
-    # Fill from the back of the heap, so that each sift works on a heap below it.
-    for row in range(first, last):
-        place = length
-        entry = panes[row, HEAD]
-        length += 1
-        while place > 0 and entries[heap[(place - 1) // 2], RANK] > entries[entry, RANK]:
-            heap[place] = heap[(place - 1) // 2]
-            place = (place - 1) // 2
-        heap[place] = entry
+    length = _heap_of(heap, panes, first, last, entries)
     control[STAMPS] += 1
     stamp = control[STAMPS]
     start = control[FIRED]
@@ -177,22 +206,22 @@ def _fire(state, operations, real_start, whole_start, out, end, order, clock, la
             bound = min(bound, entries[heap[2], RANK])
         while entry >= 0 and entries[entry, RANK] <= bound:
             slot = entries[entry, KEY]
-            if state.keys[slot, STAMP] != stamp:
-                state.keys[slot, STAMP] = stamp
-                state.keys[slot, ROW] = fired
-                out.rows[OUT_KEY, fired] = slot
-                out.rows[OUT_END, fired] = end
-                out.rows[OUT_ORDER, fired] = order
-                out.rows[OUT_CLOCK, fired] = clock
-                out.rows[OUT_EVENTS, fired] = 0
+            if keys[slot, STAMP] != stamp:
+                keys[slot, STAMP] = stamp
+                keys[slot, ROW] = fired
+                out_rows[OUT_KEY, fired] = slot
+                out_rows[OUT_END, fired] = end
+                out_rows[OUT_ORDER, fired] = order
+                out_rows[OUT_CLOCK, fired] = clock
+                out_rows[OUT_EVENTS, fired] = 0
                 for word in range(len(real_start)):
-                    out.real[word, fired] = real_start[word]
+                    out_real[word, fired] = real_start[word]
                 for word in range(len(whole_start)):
-                    out.whole[word, fired] = whole_start[word]
+                    out_whole[word, fired] = whole_start[word]
                 fired += 1
-            row = state.keys[slot, ROW]
-            out.rows[OUT_EVENTS, row] += entries[entry, EVENTS]
-            dirty |= merge_partial(operations, state.real, state.whole, entry, out.real, out.whole, row)
+            row = keys[slot, ROW]
+            out_rows[OUT_EVENTS, row] += entries[entry, EVENTS]
+            dirty |= merge_partial(codes, real, whole, entry, out_real, out_whole, row)
             entry = entries[entry, NEXT]
         if entry < 0:
             length -= 1
@@ -203,98 +232,78 @@ def _fire(state, operations, real_start, whole_start, out, end, order, clock, la
             _sift(heap, length, entries)
     control[FIRED] = fired
     scratch = np.empty(state.wide.shape[1], np.int64)
-    for index in range(operations.shape[0]):
-        if operations[index, 0] == OP_REAL_SUM:
-            at = operations[index, 2]
-            word = operations[index, 3]
+    for index in range(codes.shape[0]):
+        if codes[index, 0] == OP_REAL_SUM:
+            at = codes[index, 2]
+            word = codes[index, 3]
             for row in range(start, fired):
-                if dirty and out.whole[word, row] == DIRTY:
-                    out.real[at, row] = _exact_sum(
-                        state, operations, index, out.rows[OUT_KEY, row], first, last, scratch
+                if dirty and out_whole[word, row] == DIRTY:
+                    out_real[at, row] = _exact_sum(
+                        state, operations, index, out_rows[OUT_KEY, row], first, last, scratch
                     )
                 else:
-                    out.real[at, row] += out.real[at + 1, row]
+                    out_real[at, row] += out_real[at + 1, row]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _advance(state, operations, real_start, whole_start, out, length, size, slide, mark, order, clock):  # type: ignore[no-untyped-def]
+def _advance(state, operations, out, shape, mark, order, clock):  # type: ignore[no-untyped-def]
     """Fire every window that a step makes due; False where there is no room for the next one."""
     control, panes = state.control, state.panes
     while control[FIRST] < control[LAST] and control[NEXT_END] - 1 <= mark:
         end = control[NEXT_END]
         last = control[FIRST]
         most = 0
-        while last < control[LAST] and panes[last, NUMBER] * length < end:
+        while last < control[LAST] and panes[last, NUMBER] * shape.pane < end:
             most += panes[last, SIZE]
             last += 1
         if control[FIRED] + most > out.rows.shape[1]:
             return False
-        _fire(state, operations, real_start, whole_start, out, end, order, clock, last)
+        _fire(state, operations, out, end, order, clock, last)
         first = control[FIRST]
-        while first < control[LAST] and panes[first, NUMBER] * length // slide * slide + size <= end:
+        while first < last and panes[first, NUMBER] * shape.pane // shape.slide * shape.slide + shape.size <= end:
             drop_pane(state, operations, first)
             first += 1
         control[FIRST] = first
         if first < control[LAST]:
-            control[NEXT_END] = max(end + slide, _first_end(panes[first, NUMBER], length, size, slide))
+            control[NEXT_END] = max(end + shape.slide, _first_end(panes[first, NUMBER], shape))
     return True
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def run(  # type: ignore[no-untyped-def]
-    state,
-    operations,
-    real_start,
-    whole_start,
-    out,
-    length,
-    size,
-    slide,
-    before,
-    times,
-    slots,
-    orders,
-    places,
-    reals,
-    wholes,
-    valid,
-    step_orders,
-    step_marks,
-    step_clocks,
-):
+def run(state, operations, out, shape, before, rows, steps):  # type: ignore[no-untyped-def]
     """Take rows and steps in their order from where the last call stopped.
 
     Gives DONE, or what there is no room for: the caller makes room and calls again.
     """
-    control, entries = state.control, state.entries
+    # An array taken out of a tuple is counted, at 10 ns: so all are taken out before the loop.
+    control, table, entries, real, whole = state.control, state.table, state.entries, state.real, state.whole
+    wide, wide_free, codes = state.wide, state.wide_free, operations.table
+    times, slots, orders, reals, wholes, valid = (
+        rows.times,
+        rows.slots,
+        rows.orders,
+        rows.reals,
+        rows.wholes,
+        rows.valid,
+    )
+    step_order, step_mark = steps.order, steps.mark
     row = control[AT_ROW]
     step = control[AT_STEP]
-    mark = before if step == 0 else step_marks[step - 1]
+    mark = before if step == 0 else step_mark[step - 1]
     sums = 0
-    for index in range(operations.shape[0]):
-        if operations[index, 0] == OP_REAL_SUM:
+    for index in range(codes.shape[0]):
+        if codes[index, 0] == OP_REAL_SUM:
             sums += 1
     if control[NEXT_END] == UNKNOWN and control[FIRST] < control[LAST]:
-        control[NEXT_END] = _next_end(state.panes[control[FIRST], NUMBER], mark, length, size, slide)
+        control[NEXT_END] = _next_end(state.panes[control[FIRST], NUMBER], mark, shape)
     while True:
-        while step < len(step_orders) and (row == len(times) or step_orders[step] < orders[row]):
-            if not _advance(
-                state,
-                operations,
-                real_start,
-                whole_start,
-                out,
-                length,
-                size,
-                slide,
-                step_marks[step],
-                step_orders[step],
-                step_clocks[step],
-            ):
+        while step < len(step_order) and (row == len(times) or step_order[step] < orders[row]):
+            mark = step_mark[step]
+            due = control[FIRST] < control[LAST] and control[NEXT_END] - 1 <= mark
+            if due and not _advance(state, operations, out, shape, mark, step_order[step], steps.clock[step]):
                 control[AT_ROW] = row
                 control[AT_STEP] = step
                 return OUT_FULL
-            mark = step_marks[step]
             step += 1
         if row == len(times):
             break
@@ -302,29 +311,21 @@ def run(  # type: ignore[no-untyped-def]
             control[AT_ROW] = row
             control[AT_STEP] = step
             return WIDE_FULL
-        pane = times[row] // length
-        alone = control[FIRST] == control[LAST]
-        entry, new = take_entry(state, slots[row], pane, real_start, whole_start)
-        if new:
+        pane = times[row] // shape.pane
+        entry = table[find(table, entries, slots[row], pane)] - 1
+        if entry < 0:
+            alone = control[FIRST] == control[LAST]
+            entry = new_entry(state, operations, slots[row], pane)
             entries[entry, ORDER] = orders[row]
-            entries[entry, PLACE] = places[row]
-            end = _next_end(pane, mark, length, size, slide)
+            entries[entry, PLACE] = rows.places[row]
+            end = _next_end(pane, mark, shape)
             if alone or end < control[NEXT_END]:
                 control[NEXT_END] = end
         entries[entry, EVENTS] += 1
-        control[WIDE_FREE] = add_values(
-            operations,
-            state.real,
-            state.whole,
-            entry,
-            state.wide,
-            state.wide_free,
-            control[WIDE_FREE],
-            reals,
-            wholes,
-            valid,
-            row,
-        )
+        if codes.shape[0]:
+            control[WIDE_FREE] = add_values(
+                codes, real, whole, wide, wide_free, control[WIDE_FREE], entry, reals, wholes, valid, row
+            )
         row += 1
     control[AT_ROW] = 0
     control[AT_STEP] = 0

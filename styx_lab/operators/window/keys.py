@@ -1,7 +1,7 @@
 """The keys of a window's results: their columns and the beginning of their origin, by slot.
 
-Law: the origin of a result is the canonical JSON `[step, key..., window start ms, window end ms, firing]`; it depends on
-the key's value, never on its slot.
+Law: the origin of a result is the canonical JSON `[step, key..., window start ms, window end ms, firing]`; it
+depends on the key's value, never on its slot.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The layout of a partial: which operations the aggregates of a window need, and what becomes of their words.
 
-Laws: aggregates of the same value share operations, and nothing else is kept; the sum of whole numbers is exact, and one
+Laws: aggregates of the same value share operations, and nothing else is kept; a sum of whole numbers is exact, and one
 that 64 bits cannot hold is an error, never another number.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -28,12 +28,11 @@ from styx_lab.operators.window.partial import (
     OP_WHOLE_MAX,
     OP_WHOLE_MIN,
     OP_WHOLE_SUM,
+    Array,
+    Operations,
 )
 
-__all__ = ["Array", "Inputs", "Layout"]
-
-Array = np.ndarray[Any, np.dtype[Any]]
-"""An array of two dimensions, or of another type than int64."""
+__all__ = ["Layout"]
 
 _REAL_WORDS: Final = {OP_REAL_SUM: (0.0, 0.0), OP_REAL_MIN: (np.inf,), OP_REAL_MAX: (-np.inf,)}
 _WHOLE_WORDS: Final = {
@@ -53,15 +52,6 @@ _OPS: Final[dict[tuple[AggregateName, bool], int]] = {
     ("max", True): OP_REAL_MAX,
     ("max", False): OP_WHOLE_MAX,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """The values of a batch: a row for each distinct expression, a column for each event; nulls by `valid` alone."""
-
-    real: Array
-    whole: Array
-    valid: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +117,20 @@ class Layout:
             self.whole_start += _WHOLE_WORDS.get(code, ())
         return self.operations.index((code, value))
 
-    def table(self) -> Array:
+    def compiled(self) -> Operations:
         """The operations as the kernels read them."""
         rows = [
             (code, value, real, whole)
             for (code, value), real, whole in zip(self.operations, self.real_at, self.whole_at, strict=True)
         ]
-        return np.array(rows, np.int64).reshape(-1, OP_COLUMNS)
+        return Operations(
+            np.array(rows, np.int64).reshape(-1, OP_COLUMNS),
+            np.array(self.real_start, np.float64),
+            np.array(self.whole_start, np.int64),
+        )
 
-    def inputs(self, frame: pl.DataFrame) -> Inputs:
-        """The values of a batch's rows.
+    def values(self, frame: pl.DataFrame) -> tuple[Array, Array, Array]:
+        """The values of a batch's rows, as floats or whole numbers, and whether they are not null.
 
         Raises:
             DataError: when a whole number is beyond 64 bits.
@@ -146,19 +140,20 @@ class Layout:
         }
         wider = frame.with_columns(**computed) if computed else frame
         count, rows = len(self._values), frame.height
-        inputs = Inputs(np.empty((count, rows)), np.empty((count, rows), np.int64), np.ones((count, rows), np.bool_))
+        reals, wholes = np.empty((count, rows)), np.empty((count, rows), np.int64)
+        valid = np.ones((count, rows), np.bool_)
         for place, value in enumerate(self._values):
             column = wider[value.plain or f"_{place}"]
             if column.null_count():
-                inputs.valid[place] = column.is_not_null().to_numpy()
+                valid[place] = column.is_not_null().to_numpy()
                 column = column.fill_null(False if value.dtype == pl.Boolean else 0)
             if value.real:
-                inputs.real[place] = column.to_numpy()
+                reals[place] = column.to_numpy()
                 continue
             if column.dtype in (pl.UInt64, pl.Int128) and (column.max() or 0) >= 2**63:  # type: ignore[operator]
                 raise DataError("a whole number beyond 64 bits", where=f"{self.where}, {value.expression.text}")
-            inputs.whole[place] = column.cast(pl.Int64).to_numpy()
-        return inputs
+            wholes[place] = column.cast(pl.Int64).to_numpy()
+        return reals, wholes, valid
 
     def columns(self, events: Int64s, real: Array, whole: Array, name_row: Callable[[int], str]) -> list[pl.Series]:
         """The aggregates of windows, from their merged words (a row of the arrays for each word).

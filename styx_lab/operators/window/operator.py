@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from styx_lab.core.batch import Batch, Int64s, Steps
+from styx_lab.core.batch import Batch, Int64s
 from styx_lab.core.events import ARRIVAL, DETECTED, ORIGIN, TIME
 from styx_lab.core.keys import KeyIndex
 from styx_lab.core.operator import LATE, OUT, Emission, Operator
@@ -25,7 +25,8 @@ from styx_lab.flow.types import StreamType
 from styx_lab.operators.window import kernel as k
 from styx_lab.operators.window.keys import ResultKeys
 from styx_lab.operators.window.layout import Layout
-from styx_lab.operators.window.panes import Panes, Taken
+from styx_lab.operators.window.panes import Panes
+from styx_lab.operators.window.partial import Rows
 
 __all__ = ["WindowOperator"]
 
@@ -75,22 +76,11 @@ class WindowOperator(Operator):
         """
         (batch,) = inputs
         # The kernels take arrays that are writable and in one piece: others would be compiled for anew.
-        steps = Steps(_own(batch.steps.order), _own(batch.steps.mark), _own(batch.steps.clock))
+        steps = k.StepArrays(_own(batch.steps.order), _own(batch.steps.mark), _own(batch.steps.clock))
         times, orders = _own(batch.frame[TIME].to_numpy()), _own(batch.order)
         verdicts, places = np.empty(len(batch), np.uint8), np.empty(len(batch), np.int64)
-        late, outside = k.judge(
-            times,
-            orders,
-            steps.order,
-            steps.mark,
-            batch.before,
-            self._size,
-            self._slide,
-            self._last_order,
-            self._last_place,
-            verdicts,
-            places,
-        )
+        last = (self._last_order, self._last_place)
+        late, outside = k.judge(times, orders, steps, batch.before, self._panes.shape, last, verdicts, places)
         if len(batch):
             self._last_order, self._last_place = int(orders[-1]), int(places[-1])
         frame, late_frame, late_order = batch.frame, self._no_late, _NO_ORDERS
@@ -100,8 +90,8 @@ class WindowOperator(Operator):
         if late or outside:
             rows = np.flatnonzero(verdicts == k.TAKEN)
             frame, times, orders, places = frame[rows], times[rows], orders[rows], places[rows]
-        values = self._layout.inputs(frame)
-        fired = self._panes.run(Taken(times, self._slots(frame), orders, places, values), batch.before, steps)
+        values = self._layout.values(frame)
+        fired = self._panes.run(Rows(times, self._slots(frame), orders, places, *values), batch.before, steps)
         count = fired.rows.shape[1]
         out = self._emit(fired, batch) if count else Batch(self._no_results, _NO_ORDERS, batch.before, batch.steps)
         self._release()

@@ -1,40 +1,28 @@
 """Panes: the window operator's state, its room, and its form in a snapshot.
 
-Laws: memory follows the entries and keys that live, and the greatest batch; a snapshot names keys by their values, so it
-can be parted by key group and put together in any way; put back, it goes on as if nothing had happened.
+Laws: memory follows the entries and keys that live, and the greatest batch; a snapshot names keys by their values, so
+it can be parted by key group and put together in any way; put back, it goes on as if nothing had happened.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import gcd
 from typing import Final
 
 import numpy as np
 import polars as pl
 
-from styx_lab.core.batch import Int64s, Steps
+from styx_lab.core.batch import Int64s
 from styx_lab.operators.window import entries as e
 from styx_lab.operators.window.exact_sum import WIDE_WORDS
-from styx_lab.operators.window.kernel import DONE, OUT_FULL, OUT_ROWS, UNKNOWN, Fired, run
-from styx_lab.operators.window.layout import Array, Inputs, Layout
-from styx_lab.operators.window.partial import NARROW, OP_REAL_SUM
+from styx_lab.operators.window.kernel import DONE, OUT_FULL, OUT_ROWS, UNKNOWN, Fired, Shape, StepArrays, run
+from styx_lab.operators.window.layout import Layout
+from styx_lab.operators.window.partial import NARROW, OP_REAL_SUM, Array, Rows
 
 __all__ = ["Panes"]
 
 _LEAST: Final = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """The rows of a batch that windows take, as arrays."""
-
-    times: Int64s
-    slots: Int64s
-    orders: Int64s
-    places: Int64s
-    inputs: Inputs
 
 
 class Panes:
@@ -47,13 +35,8 @@ class Panes:
     """
 
     def __init__(self, layout: Layout, size: int, slide: int) -> None:
-        self._layout = layout
-        self._size, self._slide = size, slide
-        self.length = gcd(size, slide)
-        """How long a pane is, ms."""
-        self._operations = layout.table()
-        self._real_start = np.array(layout.real_start, np.float64)
-        self._whole_start = np.array(layout.whole_start, np.int64)
+        self.shape = Shape(gcd(size, slide), size, slide)
+        self._operations = layout.compiled()
         self._sums = [
             word for (code, _), word in zip(layout.operations, layout.whole_at, strict=True) if code == OP_REAL_SUM
         ]
@@ -68,8 +51,8 @@ class Panes:
             control,
             table=np.zeros(0, np.int64),
             entries=np.zeros((0, e.ENTRY_COLUMNS), np.int64),
-            real=np.zeros((0, len(self._real_start))),
-            whole=np.zeros((0, len(self._whole_start)), np.int64),
+            real=np.zeros((0, len(self._operations.real_start))),
+            whole=np.zeros((0, len(self._operations.whole_start)), np.int64),
             free=np.zeros(0, np.int64),
             panes=np.zeros((0, e.PANE_COLUMNS), np.int64),
             heap=np.zeros(0, np.int64),
@@ -83,40 +66,20 @@ class Panes:
         """How many entries there are now."""
         return len(self._arrays.free) - int(self._arrays.control[e.FREE])
 
-    def run(self, taken: Taken, before: int, steps: Steps) -> Fired:
+    def run(self, rows: Rows, before: int, steps: StepArrays) -> Fired:
         """Take rows and all steps; gives what fired, in order.
 
         Args:
-            taken: the rows that windows take.
+            rows: the rows that windows take.
             before: the watermark before them, epoch ms.
-            steps: the steps, in arrays of their own.
+            steps: the watermark steps.
         """
-        self._make_room(len(taken.times), int(taken.slots.max(initial=-1)) + 1)
+        self._make_room(len(rows.times), int(rows.slots.max(initial=-1)) + 1)
         control = self._arrays.control
         control[e.FIRED] = 0
         out = self._fresh(self._room)
         while True:
-            answer = run(
-                self._arrays,
-                self._operations,
-                self._real_start,
-                self._whole_start,
-                out,
-                self.length,
-                self._size,
-                self._slide,
-                before,
-                taken.times,
-                taken.slots,
-                taken.orders,
-                taken.places,
-                taken.inputs.real,
-                taken.inputs.whole,
-                taken.inputs.valid,
-                steps.order,
-                steps.mark,
-                steps.clock,
-            )
+            answer = run(self._arrays, self._operations, out, self.shape, before, rows, steps)
             if answer == DONE:
                 break
             if answer == OUT_FULL:
@@ -148,8 +111,8 @@ class Panes:
     def _fresh(self, room: int) -> Fired:
         return Fired(
             np.empty((OUT_ROWS, room), np.int64),
-            np.empty((len(self._real_start), room)),
-            np.empty((len(self._whole_start), room), np.int64),
+            np.empty((len(self._operations.real_start), room)),
+            np.empty((len(self._operations.whole_start), room), np.int64),
         )
 
     def _make_room(self, rows: int, slots: int) -> None:
@@ -195,7 +158,7 @@ class Panes:
         living = living[np.argsort(arrays.entries[living, e.RANK])]
         lines, real, whole = arrays.entries[living], arrays.real[living], arrays.whole[living]
         columns = {
-            "_pane_ms": pl.Series(lines[:, e.PANE] * self.length),
+            "_pane_ms": pl.Series(lines[:, e.PANE] * self.shape.pane),
             "_events": pl.Series(lines[:, e.EVENTS]),
             "_first_order": pl.Series(lines[:, e.ORDER]),
             "_first_place": pl.Series(lines[:, e.PLACE]),
@@ -216,9 +179,9 @@ class Panes:
         table = table.sort("_first_order", "_first_place")
         slots = slots_of(table)
         self._make_room(table.height, int(slots.max(initial=-1)) + 1)
-        panes = table["_pane_ms"].to_numpy() // self.length
+        panes = table["_pane_ms"].to_numpy() // self.shape.pane
         entries = np.empty(table.height, np.int64)
-        e.take_entries(self._arrays, slots, panes, self._real_start, self._whole_start, entries)
+        e.take_entries(self._arrays, self._operations, slots, panes, entries)
         arrays = self._arrays
         for column, name in ((e.EVENTS, "_events"), (e.ORDER, "_first_order"), (e.PLACE, "_first_place")):
             arrays.entries[entries, column] = table[name].to_numpy()

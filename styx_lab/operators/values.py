@@ -1,0 +1,84 @@
+"""The values of a step's expressions over a batch; a row that an expression cannot take is a dead letter.
+
+Laws: what a row gives depends on that row alone, so one bad row (a strict cast of a text that is no number, say) costs
+that row and not the batch it came in; nothing is silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from styx_lab.core.batch import Batch, Int64s
+from styx_lab.core.events import dead_letters
+from styx_lab.flow.expression import Expression
+from styx_lab.flow.expression_values import evaluate
+
+__all__ = ["Values", "condition_names", "truths", "values_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What the expressions gave.
+
+    Attributes:
+        batch: the rows that all expressions could take.
+        frame: their values, one row for each.
+        dead: dead letters of the others, or None.
+        dead_order: their orders.
+    """
+
+    batch: Batch
+    frame: pl.DataFrame
+    dead: pl.DataFrame | None = None
+    dead_order: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
+
+
+def values_of(step: str, batch: Batch, expressions: Mapping[str, Expression]) -> Values:
+    """Evaluate expressions over a batch's rows.
+
+    Args:
+        step: the step's name, for the dead letters.
+        batch: the rows.
+        expressions: by the name of the column they give.
+    """
+    try:
+        return Values(batch, evaluate(batch.frame, expressions))
+    except pl.exceptions.PolarsError:
+        refused = _refused(batch.frame, expressions, 0)
+    good = np.ones(len(batch), np.bool_)
+    good[list(refused)] = False
+    kept = batch.keep(good)
+    dead = dead_letters(step, batch.frame.filter(pl.Series(~good)), [refused[row] for row in sorted(refused)])
+    return Values(kept, evaluate(kept.frame, expressions), dead, batch.order[~good])
+
+
+def _refused(frame: pl.DataFrame, expressions: Mapping[str, Expression], first: int) -> dict[int, str]:
+    """Why each row that cannot be evaluated cannot, by its number; found by halving."""
+    try:
+        evaluate(frame, expressions)
+    except pl.exceptions.PolarsError as error:
+        if frame.height == 1:
+            return {first: f"not_evaluated: {str(error).splitlines()[0]}"}
+        half = frame.height // 2
+        return _refused(frame[:half], expressions, first) | _refused(frame[half:], expressions, first + half)
+    return {}
+
+
+def condition_names(conditions: Sequence[Sequence[Expression]]) -> dict[str, Expression]:
+    """Names for several lists of conditions, to evaluate them at once; see `truths`."""
+    return {f"{place}.{number}": one for place, all_of in enumerate(conditions) for number, one in enumerate(all_of)}
+
+
+def truths(values: pl.DataFrame, height: int, conditions: Sequence[Sequence[Expression]]) -> list[np.ndarray]:
+    """For each list of conditions and each row, whether all are true; null is false, no condition is true."""
+    told = []
+    for place, all_of in enumerate(conditions):
+        truth = np.ones(height, np.bool_)
+        for number in range(len(all_of)):
+            truth &= values[f"{place}.{number}"].fill_null(value=False).to_numpy()
+        told.append(truth)
+    return told
