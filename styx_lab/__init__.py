@@ -32,12 +32,13 @@ if TYPE_CHECKING:
     from styx_lab.flow.stream import Stream, source
     from styx_lab.flow.table import table
     from styx_lab.flow.window import Sliding, Tumbling
-    from styx_lab.lab import load_ipython_extension
+    from styx_lab.lab import Monitor, load_ipython_extension
     from styx_lab.stores import SqliteStore
     from styx_lab.workbench import list_jobs, live, promote, replay, run_bundle, show, train
 
 __all__ = [
     "Flow",
+    "Monitor",
     "Pattern",
     "Recording",
     "RunSettings",
@@ -68,6 +69,7 @@ __all__ = [
 
 _HOMES: Final = {
     "Flow": "styx_lab.flow.flow",
+    "Monitor": "styx_lab.lab",
     "Pattern": "styx_lab.flow.pattern",
     "Recording": "styx_lab.connectors",
     "RunSettings": "styx_lab.engines.runner.runner",

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 
@@ -90,6 +91,7 @@ class MemorySource:
         payloads: list[bytes] | None = None
         columns: pl.DataFrame | None = None
         broken: dict[int, str] = {}
+        kept: dict[int, bytes] = {}
         if self._frame is not None:
             columns = self._frame.slice(first, most)
             count = columns.height
@@ -101,6 +103,7 @@ class MemorySource:
                 payloads = found
             else:
                 columns, broken = self._columns(found)
+                kept = {index: msgspec.json.encode(found[index], enc_hook=repr) for index in broken}
         if not count:
             return None
         stop = self._next = first + count
@@ -111,6 +114,7 @@ class MemorySource:
             payloads=payloads,
             columns=columns,
             broken=broken or None,
+            broken_payloads=kept or None,
         )
 
     def _keep(self, count: int) -> None:

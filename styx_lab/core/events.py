@@ -8,6 +8,7 @@ Law: the same event has the same bytes, on every engine and for ever.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final
@@ -16,6 +17,7 @@ import msgspec
 import polars as pl
 
 from styx_lab.core.schema import TIME_DTYPE
+from styx_lab.core.time import ms_iso
 
 __all__ = [
     "ARRIVAL",
@@ -91,16 +93,28 @@ DEAD_SCHEMA: Final[dict[str, pl.DataType]] = {
     "payload": pl.Binary(),
 }
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _encoder: Final = msgspec.json.Encoder(order="sorted")
 
 
 def canonical_json(value: Any) -> bytes:
-    r"""The one form of a JSON value: keys sorted, no spaces, UTF-8, shortest numbers that read back the same.
+    r"""The one form of a JSON value: keys sorted, no spaces, UTF-8, shortest numbers, times as ISO 8601 text in ms.
 
     >>> canonical_json({"b": 1.50, "a": ["é", None]})
     b'{"a":["\xc3\xa9",null],"b":1.5}'
     """
-    return _encoder.encode(value)
+    return _encoder.encode(_with_texts(value))
+
+
+def _with_texts(value: Any) -> Any:
+    if isinstance(value, datetime):
+        moment = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+        return ms_iso((moment - _EPOCH) // timedelta(milliseconds=1))
+    if isinstance(value, list | tuple):
+        return [_with_texts(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _with_texts(one) for name, one in value.items()}
+    return value
 
 
 def canonical_lines(frame: pl.DataFrame) -> list[bytes]:

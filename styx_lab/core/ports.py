@@ -36,6 +36,7 @@ class Arrivals:
         columns: the decoded frame.
         broken: reasons for events that could not even be parted into columns (index -> reason); `columns` holds
             nulls there.
+        broken_payloads: what those events were, as bytes, for the dead letters.
     """
 
     partition: np.ndarray
@@ -45,6 +46,7 @@ class Arrivals:
     payloads: Sequence[bytes] | None = None
     columns: pl.DataFrame | None = None
     broken: Mapping[int, str] | None = None
+    broken_payloads: Mapping[int, bytes] | None = None
 
     def __len__(self) -> int:
         return len(self.offset)

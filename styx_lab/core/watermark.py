@@ -19,7 +19,7 @@ __all__ = ["WatermarkTracker"]
 
 
 @njit(cache=True, nogil=True)
-def _follow(times, places, arrivals, greatest, current, clock, bound, marks, moved, clocks):  # type: ignore[no-untyped-def]  # noqa: PLR0913
+def _follow(times, places, arrivals, greatest, holds, current, clock, bound, marks, moved, clocks):  # type: ignore[no-untyped-def]  # noqa: PLR0913
     """Fill `marks` and `clocks` where the watermark moves (`moved`); give the last watermark and clock."""
     lowest = -1
     for i in range(len(times)):
@@ -29,11 +29,12 @@ def _follow(times, places, arrivals, greatest, current, clock, bound, marks, mov
         clocks[i] = clock
         if times[i] > greatest[place]:
             greatest[place] = times[i]
-            # Only the partition that holds the minimum can move it.
-            if lowest == -1 or place == lowest:
-                lowest = 0
-                for other in range(1, len(greatest)):
-                    if greatest[other] < greatest[lowest]:
+            # Only the partition that has the minimum, or one that joins, can move it.
+            if lowest == -1 or place == lowest or not holds[place]:
+                holds[place] = True
+                lowest = place
+                for other in range(len(greatest)):
+                    if holds[other] and greatest[other] < greatest[lowest]:
                         lowest = other
                 if greatest[lowest] != MIN_WATERMARK and greatest[lowest] - bound - 1 > current:
                     current = greatest[lowest] - bound - 1
@@ -59,6 +60,8 @@ class WatermarkTracker:
     def __init__(self, partitions: Sequence[int], *, bound_ms: int) -> None:
         self._partitions = list(partitions)
         self._greatest = np.full(len(self._partitions), MIN_WATERMARK, np.int64)
+        # Whether a partition counts for the minimum: from the start, or from its first event.
+        self._holds = np.ones(len(self._partitions), np.bool_)
         self._bound = bound_ms
         self.watermark = MIN_WATERMARK
         """The watermark after the last event, epoch ms."""
@@ -76,6 +79,7 @@ class WatermarkTracker:
             if partition not in self._partitions:
                 self._partitions.append(partition)
                 self._greatest = np.append(self._greatest, MIN_WATERMARK)
+                self._holds = np.append(self._holds, False)
         known = np.array(self._partitions, np.int64)
         sorter = np.argsort(known)
         places = sorter[np.searchsorted(known, partitions, sorter=sorter)].astype(np.int64)
@@ -85,7 +89,17 @@ class WatermarkTracker:
         self.watermark, self.clock = (
             int(value)
             for value in _follow(
-                times, places, arrivals, self._greatest, self.watermark, self.clock, self._bound, marks, moved, clocks
+                times,
+                places,
+                arrivals,
+                self._greatest,
+                self._holds,
+                self.watermark,
+                self.clock,
+                self._bound,
+                marks,
+                moved,
+                clocks,
             )
         )
         return Steps(orders[moved] + 1, marks[moved], clocks[moved])
@@ -103,5 +117,7 @@ class WatermarkTracker:
         """Go on from a state of `to_json`."""
         self._partitions = list(value["partitions"])  # type: ignore[call-overload]
         self._greatest = np.array(value["greatest"], np.int64)
+        # Within a snapshot every partition holds: one joins at its first event, in the slice that brings it.
+        self._holds = np.ones(len(self._partitions), np.bool_)
         self.watermark = int(value["watermark"])  # type: ignore[call-overload]
         self.clock = int(value["clock"])  # type: ignore[call-overload]

@@ -161,6 +161,10 @@ def cut(arrivals: Arrivals, start: int, stop: int) -> Arrivals:
     """A piece of some arrivals."""
     if start == 0 and stop == len(arrivals):
         return arrivals
+
+    def moved(marked: Mapping[int, Any] | None) -> dict[int, Any] | None:
+        return None if marked is None else {row - start: one for row, one in marked.items() if start <= row < stop}
+
     return Arrivals(
         arrivals.partition[start:stop],
         arrivals.offset[start:stop],
@@ -168,7 +172,6 @@ def cut(arrivals: Arrivals, start: int, stop: int) -> Arrivals:
         None if arrivals.timestamp is None else arrivals.timestamp[start:stop],
         None if arrivals.payloads is None else arrivals.payloads[start:stop],
         None if arrivals.columns is None else arrivals.columns[start:stop],
-        None
-        if arrivals.broken is None
-        else {row - start: reason for row, reason in arrivals.broken.items() if start <= row < stop},
+        moved(arrivals.broken),
+        moved(arrivals.broken_payloads),
     )

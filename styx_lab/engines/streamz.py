@@ -8,19 +8,19 @@ own; what a tap does cannot change what the flow gives.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from threading import Event
 from typing import Any
 
-import msgspec
 import numpy as np
 import polars as pl
 from streamz import Stream
 
-from styx_lab.connectors.formats.columns import conform
+from styx_lab.connectors import MemorySource
 from styx_lab.core.batch import Batch
 from styx_lab.core.events import DEAD_SCHEMA
 from styx_lab.core.operator import OUT, Emission, Operator
-from styx_lab.core.ports import Arrivals, Observer, Source
+from styx_lab.core.ports import Observer, Source
 from styx_lab.engines.feed import Feed, Slice
 from styx_lab.engines.ledger import Ledger
 from styx_lab.engines.pace import Pace
@@ -135,9 +135,8 @@ class LiveFlow:
         """Feed events: one dict, many dicts, or a frame.
 
         Args:
-            events: dicts are taken as JSON objects, so a value of the wrong type is a dead letter; a frame must have
-            the
-                schema's columns and types.
+            events: in a dict a value of the wrong type makes a dead letter; a frame must have the schema's columns and
+                types.
             source: which source, where the flow has several.
             arrival: when they arrived, epoch ms. Without it they arrive when the newest event time so far says so.
 
@@ -148,23 +147,14 @@ class LiveFlow:
         """
         name = self._source(source)
         step = next(step for step in self.flow.sources if step.name == name)
-        columns: pl.DataFrame | None = None
-        payloads: list[bytes] | None = None
-        if isinstance(events, pl.DataFrame):
-            columns = conform(events, step.schema, where=f"{step.where}, emit()")
-            height = columns.height
-        else:
-            payloads = [msgspec.json.encode(one) for one in ([events] if isinstance(events, Mapping) else events)]
-            height = len(payloads)
-        first = self._offsets[name]
+        many = [events] if isinstance(events, Mapping) else events
+        came = None if arrival is None else [arrival] * len(many)
+        found = MemorySource(many, step.schema, name=f"{step.where}, emit()", arrival=came).read(len(many))
+        if found is None:
+            return
+        height, first = len(found), self._offsets[name]
         self._offsets[name] += height
-        arrivals = Arrivals(
-            np.zeros(height, np.int32),
-            np.arange(first, first + height, dtype=np.int64),
-            None if arrival is None else np.full(height, arrival, np.int64),
-            payloads=payloads,
-            columns=columns,
-        )
+        arrivals = replace(found, offset=np.arange(first, first + height, dtype=np.int64))
         self.feed(Slice({name: arrivals}, {name: np.arange(self._count, self._count + height, dtype=np.int64)}))
 
     def _source(self, name: str | None) -> str:

@@ -158,7 +158,7 @@ class Filter(Step):
 
     def infer(self, inputs: Sequence[StreamType]) -> dict[str, StreamType]:
         """See `Step.infer`."""
-        self.condition.check(dict(inputs[0].columns), where=self.where, boolean=True)
+        self.condition.check(inputs[0].readable, where=self.where, boolean=True)
         return {OUT: inputs[0]}
 
     def details(self) -> dict[str, Any]:
@@ -180,7 +180,7 @@ class _Computed(Step):
     columns: Columns
 
     def _computed(self, stream: StreamType) -> list[tuple[str, pl.DataType]]:
-        known = dict(stream.columns)
+        known = stream.readable
         derived_type([(name, pl.Null()) for name, _ in self.columns], ())
         return [
             (name, expression.check(known, where=f"{self.where}, column {name!r}")) for name, expression in self.columns
@@ -316,7 +316,8 @@ class WindowStep(Step):
         columns = [(name, known[name]) for name in stream.key]
         columns += [("window_start", TIME_DTYPE), ("window_end", TIME_DTYPE)]
         columns += [
-            (name, aggregate.dtype(known, where=f"{self.where}, {name!r}")) for name, aggregate in self.aggregates
+            (name, aggregate.dtype(stream.readable, where=f"{self.where}, {name!r}"))
+            for name, aggregate in self.aggregates
         ]
         return {OUT: derived_type(columns, stream.key), LATE: stream}
 
@@ -356,7 +357,7 @@ class Detect(Step):
                 "detect() needs a keyed stream", where=self.where, hint="put key_by(...) before it, or source(key=...)"
             )
         known = dict(stream.columns)
-        self.pattern.check(known, where=self.where)
+        self.pattern.check(stream.readable, where=self.where)
         parts = self.parts(stream)
         for name in [name for name, _ in self.columns] + list(parts):
             if name in stream.key:

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 
 import polars as pl
 
-from styx_lab.core.events import DERIVED_COLUMNS, RAW_COLUMNS, EventKind
+from styx_lab.core.events import ARRIVAL, DERIVED_COLUMNS, RAW_COLUMNS, TIME, EventKind
 from styx_lab.core.schema import RESERVED_PREFIX
 from styx_lab.errors import FlowError
 
@@ -43,6 +43,12 @@ class StreamType:
     def names(self) -> list[str]:
         """The event's own columns."""
         return [name for name, _ in self.columns]
+
+    @property
+    def readable(self) -> dict[str, pl.DataType]:
+        """What an expression may read: the event's own columns, its event time and its arrival time."""
+        times = {name: dtype for name, dtype in self.reserved if name in (TIME, ARRIVAL)}
+        return dict(self.columns) | times
 
     def with_columns(self, columns: Iterable[tuple[str, pl.DataType]]) -> StreamType:
         """The same with other own columns."""

@@ -15,7 +15,7 @@ import polars as pl
 from styx_lab.connectors.formats.columns import nan_to_null
 from styx_lab.connectors.formats.decode import decode
 from styx_lab.core.batch import Batch, Int64s, Steps
-from styx_lab.core.events import ARRIVAL, OFFSET, PARTITION, SOURCE, TIME, dead_letters
+from styx_lab.core.events import ARRIVAL, OFFSET, PARTITION, SOURCE, TIME, canonical_lines, dead_letters
 from styx_lab.core.operator import OUT, Emission
 from styx_lab.core.ports import Arrivals, EncodedFormat
 from styx_lab.core.schema import TIME_DTYPE
@@ -117,7 +117,7 @@ class SourceOperator:
         """The end of input: the watermark at infinity."""
         before = self._tracker.watermark
         self._tracker.watermark = MAX_WATERMARK
-        clock = max(self._tracker.clock, 0)
+        clock = 0 if self._tracker.clock == _UNKNOWN else self._tracker.clock
         steps = Steps(np.array([order], np.int64), np.array([MAX_WATERMARK], np.int64), np.array([clock], np.int64))
         return Emission({OUT: Batch(self._empty(), np.empty(0, np.int64), before, steps)})
 
@@ -155,7 +155,9 @@ class SourceOperator:
         if arrivals.payloads is not None:
             return dead_letters(self._step.name, frame, reasons, [arrivals.payloads[row] for row in rows])
         assert arrivals.columns is not None
-        return dead_letters(self._step.name, arrivals.columns[rows].hstack(frame), reasons)
+        kept = arrivals.broken_payloads or {}
+        lines = zip(rows, canonical_lines(arrivals.columns[rows]), strict=True)
+        return dead_letters(self._step.name, frame, reasons, [kept.get(row, line) for row, line in lines])
 
 
 def _event_times(column: pl.Series) -> tuple[Int64s, dict[int, str]]:

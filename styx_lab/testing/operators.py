@@ -129,9 +129,13 @@ def _check_fates(inputs: Sequence[Batch], emission: Emission) -> None:
     late, dead = Counter(emission.late_order.tolist()), Counter(emission.dead_order.tolist())
     lost = (late + dead) - came
     assert not lost, f"nothing silent: what is late or dead came in; {sorted(lost)} did not"
-    assert all(count >= 0 for count in emission.counts.values()), f"counts are not negative; got {dict(emission.counts)}"
+    assert all(count >= 0 for count in emission.counts.values()), (
+        f"counts are not negative; got {dict(emission.counts)}"
+    )
     letters = 0 if emission.dead is None else emission.dead.height
-    assert letters == len(emission.dead_order), "nothing silent: each dead letter has its event's order, and each event its letter"
+    assert letters == len(emission.dead_order), (
+        "nothing silent: each dead letter has its event's order, and each event its letter"
+    )
     if LATE in emission.ports:
         orders = emission.ports[LATE].order.tolist()
         assert orders == emission.late_order.tolist(), "nothing silent: the late port has the late events, each once"
@@ -169,7 +173,12 @@ def _check_crash(make: Callable[[], Operator], slices: Sequence[Sequence[Batch]]
 def _parted(state: State) -> list[list[State]]:
     """The state whole, and in parts by key group, in several orders."""
     used = sorted(
-        {group for table in state.tables.values() if GROUP in table.columns for group in table[GROUP].unique().to_list()}
+        {
+            group
+            for table in state.tables.values()
+            if GROUP in table.columns
+            for group in table[GROUP].unique().to_list()
+        }
     )
     halves = [state.only(range(KEY_GROUPS // 2, KEY_GROUPS)), state.only(range(KEY_GROUPS // 2))]
     ways = [[state], halves, halves[::-1]]
@@ -196,7 +205,9 @@ def _check_order(found: _Said, whole: _Said, key: Sequence[str]) -> None:
         assert not said.late, "the orders to compare have no late events"
     for port in whole.rows:
         one, other = _by_key(found, port, key), _by_key(whole, port, key)
-        assert one == other, f"order within the bound changes nothing at port {port!r}:\n  {_short(one)}\n  {_short(other)}"
+        assert one == other, (
+            f"order within the bound changes nothing at port {port!r}:\n  {_short(one)}\n  {_short(other)}"
+        )
 
 
 def _by_key(said: _Said, port: str, key: Sequence[str]) -> dict[Any, list[dict[str, Any]]]:
@@ -217,7 +228,9 @@ def _timeless(line: bytes) -> dict[str, Any]:
 
 def _places(batches: Sequence[Batch]) -> Int64s:
     """Where the sequence may be cut: before each event."""
-    return np.unique(np.concatenate([batch.order // 2 * 2 for batch in batches] + [batch.steps.order // 2 * 2 for batch in batches]))
+    return np.unique(
+        np.concatenate([batch.order // 2 * 2 for batch in batches] + [batch.steps.order // 2 * 2 for batch in batches])
+    )
 
 
 def _cut(batches: Sequence[Batch], bounds: Int64s) -> list[list[Batch]]:

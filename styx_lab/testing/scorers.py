@@ -39,7 +39,9 @@ def check_scorer(make: Callable[[], Scorer], frame: pl.DataFrame) -> None:
         AssertionError: naming the rule that is broken.
     """
     scorer = make()
-    assert isinstance(scorer, Scorer), f"a scorer has the members of `core.ports.Scorer`; {type(scorer).__name__} has not"
+    assert isinstance(scorer, Scorer), (
+        f"a scorer has the members of `core.ports.Scorer`; {type(scorer).__name__} has not"
+    )
     assert scorer.name, "a scorer has a name, for messages"
     missing = [name for name in scorer.inputs if name not in frame.columns]
     assert not missing, f"the frame to try it with has the columns it needs; it lacks {missing}"
@@ -49,7 +51,9 @@ def check_scorer(make: Callable[[], Scorer], frame: pl.DataFrame) -> None:
     assert frame.equals(kept), "score() leaves the frame as it was"
     assert _answers(scorer, frame) == whole, "the same rows have the same scores: a scorer keeps no state"
     for size in (1, 2, 3):
-        pieces = [one for start in range(0, frame.height, size) for one in _answers(scorer, frame[start : start + size])]
+        pieces = [
+            one for start in range(0, frame.height, size) for one in _answers(scorer, frame[start : start + size])
+        ]
         assert pieces == whole, f"a row's score does not depend on the rows beside it; in slices of {size} it does"
     assert _answers(scorer, frame.reverse()) == whole[::-1], "scores come in the order of the rows"
     twice = _answers(scorer, pl.concat([frame, frame]))

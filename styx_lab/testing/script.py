@@ -112,7 +112,9 @@ class Script:
 
     def _then(self, moment: Moment) -> Script:
         if self.ended:
-            raise FlowError("nothing can follow the end of input", where="Script", got=moment.what, hint="end() comes last")
+            raise FlowError(
+                "nothing can follow the end of input", where="Script", got=moment.what, hint="end() comes last"
+            )
         return Script((*self.moments, moment))
 
     def __add__(self, other: Script) -> Script:

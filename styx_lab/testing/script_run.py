@@ -91,7 +91,9 @@ def play(
 
     def open_model(reference: str) -> Scorer:
         if reference not in models:
-            raise NotFoundError("the script has no such model", where="Script.run()", got=reference, hint="models={...}")
+            raise NotFoundError(
+                "the script has no such model", where="Script.run()", got=reference, hint="models={...}"
+            )
         return models[reference]
 
     way = _Way(batch, commit_every, checkpoint_every, open_model)

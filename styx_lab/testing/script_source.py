@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Crash", "Interruptions", "ScriptSource", "script_batch", "script_sources"]
 
 
-class Crash(Exception):  # noqa: N818 - no error, an event of the script
+class Crash(Exception):
     """The engine dies."""
 
 
@@ -196,7 +196,9 @@ def script_sources(script: Script, flow: Flow, interruptions: Interruptions) -> 
             # A crash belongs to the source of the event before it.
             name = last
         if name not in steps:
-            raise FlowError("the flow has no such source", where=f"Script, moment {number}", got=name, hint=", ".join(steps))
+            raise FlowError(
+                "the flow has no such source", where=f"Script, moment {number}", got=name, hint=", ".join(steps)
+            )
         last = name
         moments[name].append((number, moment))
     return {
@@ -209,7 +211,9 @@ def script_batch(script: Script, stream: Stream) -> Batch:
     """See `Script.batch`."""
     step = stream.steps[0]
     if len(stream.steps) != 1 or not isinstance(step, SourceStep):
-        raise FlowError("batch() takes the stream of a source", where="Script.batch()", hint="source(...), without verbs")
+        raise FlowError(
+            "batch() takes the stream of a source", where="Script.batch()", hint="source(...), without verbs"
+        )
     placed = [moment for moment in script.moments if moment.what in ("event", "watermark")]
     events = [(place, moment) for place, moment in enumerate(placed) if moment.what == "event"]
     source = ScriptSource(step, events, ended=True, interruptions=Interruptions())
@@ -219,7 +223,11 @@ def script_batch(script: Script, stream: Stream) -> Batch:
     if arrivals is not None:
         before = operator.take(arrivals, np.array([place for place, _ in events], np.int64)).ports[OUT]
     marks = [(order, mark) for order, mark in zip(before.steps.order.tolist(), before.steps.mark.tolist(), strict=True)]
-    marks += [(2 * place + 1, moment.at) for place, moment in enumerate(placed) if moment.what == "watermark"]
+    marks += [
+        (2 * place + 1, moment.at)
+        for place, moment in enumerate(placed)
+        if moment.what == "watermark" and moment.at is not None
+    ]
     if script.ended:
         marks.append((2 * len(placed) + 1, MAX_WATERMARK))
     clocks = np.maximum.accumulate(np.concatenate([[0], before.frame[ARRIVAL].to_physical().to_numpy()]))
@@ -229,7 +237,9 @@ def script_batch(script: Script, stream: Stream) -> Batch:
             steps.append((order, mark, clocks[np.searchsorted(before.order, order)]))
             reached = mark
     columns = np.array(steps, np.int64).reshape(-1, 3).T
-    return Batch(before.frame, before.order, before.before, Steps(columns[0].copy(), columns[1].copy(), columns[2].copy()))
+    return Batch(
+        before.frame, before.order, before.before, Steps(columns[0].copy(), columns[1].copy(), columns[2].copy())
+    )
 
 
 def _fields(step: SourceStep, moment: Moment) -> dict[str, Any] | bytes:

@@ -32,7 +32,9 @@ def check_source(make: Callable[[], Source]) -> None:
         DataError: when the source has fewer than two events, for then nothing can be tried.
     """
     source = make()
-    assert isinstance(source, Source), f"a source has the methods of `core.ports.Source`; {type(source).__name__} has not"
+    assert isinstance(source, Source), (
+        f"a source has the methods of `core.ports.Source`; {type(source).__name__} has not"
+    )
     assert source.name, "a source has a name, for messages"
     _check_description(source)
     whole = _drain(source, 1_000_000)
@@ -136,4 +138,3 @@ def _check_positions(make: Callable[[], Source], whole: list[tuple[Any, ...]]) -
         other.close()
         assert rest == whole[count:], f"a position holds in a source opened anew; it did not after {count} events"
     source.close()
-

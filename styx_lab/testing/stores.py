@@ -34,7 +34,9 @@ def check_store(make: Callable[[], Store]) -> None:
     _check_missing(store, "fraud")
     meta = {"auc": 0.97, "features": ["amount", "é"], "note": None}
     first = store.put_model("fraud", b"<PMML>1</PMML>", meta=meta)
-    assert (first.name, first.version) == ("fraud", 1), f"versions are numbered from 1; got {first.name}@{first.version}"
+    assert (first.name, first.version) == ("fraud", 1), (
+        f"versions are numbered from 1; got {first.name}@{first.version}"
+    )
     assert first.pmml == b"<PMML>1</PMML>", "a model's bytes come back as they were"
     assert first.sha256 == sha256(first.pmml).hexdigest(), "sha256 is that of the bytes"
     assert first.meta == meta, f"meta comes back as it was; got {first.meta}"

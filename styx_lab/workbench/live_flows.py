@@ -33,4 +33,4 @@ def live(flow: Flow, *, store: str | Path | None = None) -> LiveFlow:
     from styx_lab.engines.streamz import LiveFlow
 
     # Events come one dict or frame at a time, from one partition.
-    return LiveFlow(flow, {step.name: Inputs((0,), "json") for step in flow.sources}, store_models(store))
+    return LiveFlow(flow, {step.name: Inputs((0,), "frame") for step in flow.sources}, store_models(store))

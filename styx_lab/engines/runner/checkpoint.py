@@ -105,18 +105,15 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         raise CheckpointError(f"the checkpoint is damaged: {error}", where=str(folder)) from error
 
 
-def usable_checkpoints(folder: Path, most: int) -> list[Path]:
-    """Complete checkpoints of at most `most` events, newest first."""
-    found = []
-    for one in sorted(folder.glob("[0-9]*"), reverse=True):
-        if not one.name.endswith(PARTIAL) and int(one.name) <= most:
-            found.append(one)
-    return found
+def usable_checkpoints(folder: Path, most: int | None = None) -> list[Path]:
+    """Complete checkpoints, of at most `most` events where that is given, newest first."""
+    complete = [one for one in folder.glob("[0-9]*") if not one.name.endswith(PARTIAL)]
+    return sorted((one for one in complete if most is None or int(one.name) <= most), reverse=True)
 
 
 def prune(folder: Path, *, keep: int) -> None:
     """Delete all but the newest checkpoints, and what a crash left unfinished."""
     for one in folder.glob(f"*{PARTIAL}"):
         shutil.rmtree(one, ignore_errors=True)
-    for one in sorted(folder.glob("[0-9]*"), reverse=True)[keep:]:
+    for one in usable_checkpoints(folder)[keep:]:
         shutil.rmtree(one, ignore_errors=True)

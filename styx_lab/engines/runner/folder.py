@@ -10,12 +10,14 @@ import json
 import os
 import socket
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Final, Self
 
 from styx_lab.engines.runner.durable import cannot_write, write_durably
 from styx_lab.errors import RunError
 
 __all__ = ["JobFolder"]
+
+_REQUEST: Final = "request.json"
 
 
 class JobFolder:
@@ -50,6 +52,8 @@ class JobFolder:
             raise RunError(
                 "the job is running already", where=str(self.path), got=holder, hint="stop it first: styx stop JOB"
             ) from error
+        # What was asked of a run that is gone is not asked of this one.
+        (self.path / _REQUEST).unlink(missing_ok=True)
         self._lock.seek(0)
         self._lock.truncate()
         self._lock.write(f"host {socket.gethostname()}, pid {os.getpid()}")
@@ -62,11 +66,11 @@ class JobFolder:
 
     def ask(self, what: str, **details: Any) -> None:
         """Ask the running job for something: `stop`, `savepoint`."""
-        write_durably(self.path / "request.json", json.dumps({"what": what, **details}).encode())
+        write_durably(self.path / _REQUEST, json.dumps({"what": what, **details}).encode())
 
     def request(self) -> dict[str, Any] | None:
         """What the job is asked for, if anything; asked once."""
-        path = self.path / "request.json"
+        path = self.path / _REQUEST
         if not path.exists():
             return None
         value: dict[str, Any] = json.loads(path.read_bytes())

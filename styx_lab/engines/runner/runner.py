@@ -156,14 +156,18 @@ class _Runner:
         committed = self._journal.last
         self._segments.recover(self._journal.commits)
         prune(self._job.checkpoints, keep=_KEPT_CHECKPOINTS)
-        if start_from is not None and not self._journal.commits:
-            # The savepoint becomes the job's first checkpoint, so that a later start finds it again.
-            write_checkpoint(self._job.checkpoints / f"{start_from.count:016d}", start_from)
-            committed = Commit(0, 0, start_from.count)
-        self._load(committed.count)
+        begun_from = None
+        if not self._journal.commits:
+            # A savepoint becomes the job's first checkpoint, so that a later start finds it again, even one after a
+            # crash before the first commit: checkpoints of the job's own are only written after a commit.
+            if start_from is not None:
+                write_checkpoint(self._job.checkpoints / f"{start_from.count:016d}", start_from)
+            begun_from = next((int(path.name) for path in usable_checkpoints(self._job.checkpoints)), None)
+        self._load(committed.count if begun_from is None else begun_from)
         self._journal.hello(host=socket.gethostname(), pid=os.getpid(), flow=self._flow.hash)
-        if start_from is not None and not self._journal.commits:
-            self._journal.commit(Commit(1, self._journal.epoch, start_from.count))
+        if begun_from is not None:
+            committed = Commit(1, self._journal.epoch, begun_from)
+            self._journal.commit(committed)
         while self._feed.count < committed.count:
             piece = self._feed.next(min(self._settings.batch, committed.count - self._feed.count))
             if piece is None:
@@ -226,7 +230,10 @@ class _Runner:
         asked = self._job.request()
         if asked is not None and asked["what"] == "savepoint":
             self._commit()
-            self._savepoint = str(write_checkpoint(self._job.savepoints / asked["name"], self._now()))
+            try:
+                self._savepoint = str(write_checkpoint(self._job.savepoints / asked["name"], self._now()))
+            except OutputError as error:
+                self._warnings.append(f"the savepoint could not be written, the job goes on: {error}")
         if asked is not None and asked.get("stop", asked["what"] == "stop"):
             stop.set()
         return stop.is_set()

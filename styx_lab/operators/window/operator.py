@@ -40,6 +40,15 @@ _IDLE_SHARE: Final = 8
 class WindowOperator(Operator):
     """Runs a `WindowStep`.
 
+    >>> from styx_lab.core.batch import step_batch
+    >>> from styx_lab.flow.aggregate import count
+    >>> from styx_lab.flow.types import raw_type
+    >>> from styx_lab.flow.window import Tumbling
+    >>> stream = raw_type([("card", pl.String())], key=("card",))
+    >>> operator = WindowOperator(WindowStep("per_card", (), Tumbling("5m"), (("n", count()),)), stream)
+    >>> operator.process([step_batch(stream.schema, order=1, before=0, mark=9, clock=9)]).counts
+    {'windows': 0}
+
     Ports: `out` has a row for each key and window, when the watermark reaches the window's end less 1 ms; `late` has
     the events that came when all their windows had fired. Counters: `windows` (results: one a key and window),
     `no_window` (events between two windows).
