@@ -8,13 +8,18 @@ from typing import Any
 import click
 
 from styx_lab.cli.failures import UNSOUND
-from styx_lab.cli.options import debug_option, json_option
+from styx_lab.cli.options import debug_option, epilog, json_option
 from styx_lab.cli.output import print_json, print_line, print_table, status
 
 __all__ = ["bench"]
 
 
-@click.command()
+@click.command(
+    epilog=epilog(
+        "styx bench W3 --events 100000 --repeats 3",
+        exits="0; 1 when an answer is wrong; 66 on an unknown name; 130 on Ctrl-C.",
+    )
+)
 @click.argument("names", nargs=-1)
 @click.option(
     "--events", type=click.IntRange(min=1_000), default=2_000_000, show_default=True, help="Payments in the work."
@@ -27,12 +32,6 @@ def bench(names: tuple[str, ...], events: int, repeats: int, as_json: bool) -> N
 
     NAMES are W1, W2, W3 or W5; all of them where none are named. Figures are medians, beside the machine's load, and
     are given for right answers only.
-
-    \b
-    Example
-      styx bench W3 --events 100000 --repeats 3
-
-    Exit codes: 0; 1 when an answer is wrong; 66 on an unknown name; 130 on Ctrl-C.
     """
     with status(f"Measuring {', '.join(names) or 'everything'} over {events:,} events; this takes its time"):
         from styx_lab.bench.workloads import run_benchmarks

@@ -10,14 +10,19 @@ from typing import Any
 
 import click
 
-from styx_lab.cli.options import Folder, debug_option, json_option
+from styx_lab.cli.options import Folder, debug_option, epilog, json_option
 from styx_lab.cli.output import note, print_json, print_line, print_table, status
 from styx_lab.cli.tables import print_counters
 
 __all__ = ["demo"]
 
 
-@click.command()
+@click.command(
+    epilog=epilog(
+        "styx demo --events 20000",
+        exits="0; 70 when the runs differ; 69 when scikit-learn or Java is not installed; 130 on Ctrl-C.",
+    )
+)
 @click.option("--events", type=click.IntRange(min=1_000), default=200_000, show_default=True, help="How many payments.")
 @click.option("--folder", type=Folder, metavar="DIR", help="Where to work; it is kept. Else a temporary folder.")
 @click.option("--keep", is_flag=True, help="Keep the temporary folder, and say where it is.")
@@ -28,12 +33,6 @@ def demo(events: int, folder: Path | None, keep: bool, as_json: bool) -> None:
 
     Makes card payments, trains a model, replays a flow on streamz, promotes it, runs it headless, runs it again with
     three kills at random moments, and compares what came out: it must be the same bytes.
-
-    \b
-    Example
-      styx demo --events 20000
-
-    Exit codes: 0; 70 when the runs differ; 69 when scikit-learn or Java is not installed; 130 on Ctrl-C.
     """
     with _workplace(folder, keep=keep) as place:
         with status("Starting") as tell:

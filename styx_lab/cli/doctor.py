@@ -7,13 +7,15 @@ from pathlib import Path
 import click
 
 from styx_lab.cli.failures import UNSOUND
-from styx_lab.cli.options import debug_option, json_option, store_option
+from styx_lab.cli.options import debug_option, epilog, json_option, store_option
 from styx_lab.cli.output import print_json, print_line, print_table, status
 
 __all__ = ["doctor"]
 
 
-@click.command()
+@click.command(
+    epilog=epilog("styx doctor", exits="0 all is sound (warnings included); 1 something that must be mended.")
+)
 @click.option("--port", type=click.IntRange(1, 65_535), default=8888, show_default=True, help="JupyterLab's port.")
 @store_option
 @json_option
@@ -22,12 +24,6 @@ def doctor(port: int, store: Path | None, as_json: bool) -> None:
     """Check what Styx stands on, and say how to mend it.
 
     Looks at Python, the libraries, Java, disk, memory, ports and the clock; changes nothing and uses no network.
-
-    \b
-    Example
-      styx doctor
-
-    Exit codes: 0 all is sound (warnings included); 1 something that must be mended.
     """
     with status("Looking at this machine"):
         from styx_lab.services import checkup

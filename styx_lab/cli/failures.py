@@ -136,8 +136,8 @@ def tell(failure: Failure, *, as_json: bool, error: BaseException | None = None)
 def printable(text: str) -> str:
     """Text with its control characters written out, so that no event's content can command a terminal.
 
-    >>> printable("a" + chr(27) + "[2J")
-    'a\\\\x1b[2J'
+    >>> printable("a" + chr(27) + "[2J") == "a" + chr(92) + "x1b[2J"
+    True
     """
     return "".join(sign if sign.isprintable() or sign == "\n" else repr(sign)[1:-1] for sign in text)
 

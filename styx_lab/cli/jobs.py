@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from styx_lab.cli.options import Amount, debug_option, json_option, store_option
+from styx_lab.cli.options import Amount, debug_option, epilog, json_option, store_option
 from styx_lab.cli.output import print_json, print_line, print_table, status
 
 __all__ = ["jobs", "savepoint", "stop"]
@@ -16,7 +16,7 @@ _wait_option = click.option(
 )
 
 
-@click.command()
+@click.command(epilog=epilog("styx jobs", exits="0; 74 when the store cannot be read."))
 @store_option
 @json_option
 @debug_option
@@ -24,12 +24,6 @@ def jobs(store: Path | None, as_json: bool) -> None:
     """List the jobs.
 
     A job whose process is gone, or that has not been heard of for 30 s, is lost: `styx run` goes on with it.
-
-    \b
-    Example
-      styx jobs
-
-    Exit codes: 0; 74 when the store cannot be read.
     """
     from styx_lab.workbench import list_jobs
 
@@ -58,7 +52,13 @@ def jobs(store: Path | None, as_json: bool) -> None:
     )
 
 
-@click.command()
+@click.command(
+    epilog=epilog(
+        "styx savepoint card-fraud",
+        when="while `styx run card-fraud ...` runs",
+        exits="0; 66 when there is no such job; 70 when it does not run, or does not answer in time.",
+    )
+)
 @click.argument("job")
 @_wait_option
 @store_option
@@ -69,12 +69,6 @@ def savepoint(job: str, wait: float, store: Path | None, as_json: bool) -> None:
 
     The job commits, writes its state to a folder of its own, and goes on. A new job can begin with it: `styx run
     REFERENCE --job NEW --savepoint DIR`.
-
-    \b
-    Example (while `styx run card-fraud ...` runs)
-      styx savepoint card-fraud
-
-    Exit codes: 0; 66 when there is no such job; 70 when it does not run, or does not answer in time.
     """
     from styx_lab.workbench import ask_savepoint
 
@@ -86,7 +80,13 @@ def savepoint(job: str, wait: float, store: Path | None, as_json: bool) -> None:
         print_line(str(path))
 
 
-@click.command()
+@click.command(
+    epilog=epilog(
+        "styx stop card-fraud --savepoint",
+        when="while `styx run card-fraud ...` runs",
+        exits="0; 66 when there is no such job; 70 when it does not run, or does not stop in time.",
+    )
+)
 @click.argument("job")
 @click.option("--savepoint", is_flag=True, help="Take a savepoint first.")
 @_wait_option
@@ -97,12 +97,6 @@ def stop(job: str, savepoint: bool, wait: float, store: Path | None, as_json: bo
     """Stop a running job: it drains, and can be gone on with.
 
     The job finishes and commits what is in hand and writes a checkpoint. `styx run` goes on with it.
-
-    \b
-    Example (while `styx run card-fraud ...` runs)
-      styx stop card-fraud --savepoint
-
-    Exit codes: 0; 66 when there is no such job; 70 when it does not run, or does not stop in time.
     """
     from styx_lab.workbench import ask_stop
 

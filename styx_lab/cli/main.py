@@ -36,6 +36,13 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 """Each command: the module of this room that has it, and its line in the help (the same as its own first line)."""
 
 
+_BEGIN: Final = (
+    "styx sample cards",
+    "styx train fraud --examples sample_data/history.parquet --target fraud --alias champion",
+    "styx replay styx_lab.samples.card_fraud:sample_flow --input sample_data/payments.recording.parquet",
+)
+
+
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -59,6 +66,8 @@ class _Commands(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Begin with"):
+            formatter.write("".join(f"  {line}\n" for line in _BEGIN))
         with formatter.section("Exit codes"):
             formatter.write_dl([(str(code), text) for code, text in EXIT_CODES.items()])
 
@@ -82,17 +91,9 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
 )
 @debug_option
 def styx() -> None:
-    """Styx Lab: find patterns in streams of events, judge them with a model, notify.
+    """Find patterns in streams of events, judge them with a model, notify.
 
-    \b
-    Begin with
-      styx sample cards
-      styx train fraud --examples sample_data/history.parquet --target fraud --alias champion
-      styx replay styx_lab.samples.card_fraud:sample_flow --input sample_data/payments.recording.parquet
-    or see all of it at once with
-      styx demo
-
-    `styx COMMAND --help` shows each command with an example.
+    `styx demo` shows all of it at once; `styx COMMAND --help` shows each command with an example.
     """
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "Amount",
     "Folder",
     "debug_option",
+    "epilog",
     "event_total",
     "input_option",
     "inputs_of",
@@ -26,7 +27,7 @@ __all__ = [
 Folder = click.Path(path_type=Path, file_okay=False)
 
 
-class Amount(click.ParamType):
+class Amount(click.ParamType[float]):
     """A number greater than nought (or nought itself, where that is allowed) that is finite."""
 
     name = "number"
@@ -63,6 +64,21 @@ input_option = click.option(
     metavar="[SOURCE=]FILE",
     help="A recording, .jsonl, .csv or .parquet; with the source's name where the flow has several (repeat it).",
 )
+
+
+def epilog(*examples: str, when: str = "", exits: str = "") -> str:
+    """The end of a command's help: examples that run as they stand, and the exit codes that it can have.
+
+    >>> epilog("styx jobs", exits="0").splitlines()[1:]
+    ['Example', '  styx jobs', '', 'Exit codes: 0']
+
+    Args:
+        examples: the command lines.
+        when: what must be there first.
+        exits: what the exit codes mean.
+    """
+    lines = ["\b", "Example" + (f" ({when})" if when else ""), *(f"  {example}" for example in examples)]
+    return "\n".join(lines) + (f"\n\nExit codes: {exits}" if exits else "")
 
 
 def inputs_of(given: Sequence[str]) -> str | dict[str, str] | None:

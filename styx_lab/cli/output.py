@@ -69,7 +69,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title:
         console = Console(file=sys.stdout, highlight=False, width=10_000)
     with console.capture() as captured:
         console.print(table)
-    sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().rstrip("\n").split("\n"))
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().strip("\n").split("\n"))
 
 
 def _cell(value: Any) -> str:
@@ -90,10 +90,19 @@ class EventProgress:
     def __init__(self, advance: Callable[[int], None] | None) -> None:
         self._advance = advance
 
-    def observe(self, counters: Mapping[str, Mapping[str, int]], watermark: int) -> None:
+    def begin(self) -> None:
+        """The bar stands already."""
+
+    def observe(self, counters: Mapping[str, Mapping[str, int]], watermark: int, newest: int) -> None:
         """Show how many events were read so far, over all sources."""
         if self._advance is not None:
             self._advance(sum(step["read"] for step in counters.values() if "read" in step))
+
+    def finish(self) -> None:
+        """The bar goes when its context ends."""
+
+    def fail(self, error: BaseException) -> None:
+        """The command says what went wrong."""
 
 
 @contextmanager
@@ -130,16 +139,18 @@ def event_progress(what: str, total: int | None) -> Iterator[EventProgress]:
 
 @contextmanager
 def status(what: str) -> Iterator[Callable[[str], None]]:
-    """Show that something is at work: a spinner on a terminal, else a line; gives a function that says what comes next."""
+    """Show that something is at work: a spinner on a terminal, else a line; gives a function that says what is next."""
     if not sys.stderr.isatty():
         note(what)
         yield note
         return
-    with _stderr().status(what) as shown:
+    from rich.text import Text
+
+    with _stderr().status(Text(what)) as shown:
 
         def say(text: str) -> None:
-            shown.console.print(f"  {printable(text)}", markup=False, highlight=False)
-            shown.update(printable(text))
+            shown.console.print(Text(printable(text)))
+            shown.update(Text(printable(text)))
 
         yield say
 

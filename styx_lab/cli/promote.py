@@ -6,13 +6,21 @@ from pathlib import Path
 
 import click
 
-from styx_lab.cli.options import debug_option, inputs_of, json_option, store_option
+from styx_lab.cli.options import debug_option, epilog, inputs_of, json_option, store_option
 from styx_lab.cli.output import print_json, print_line, print_table, status
 
 __all__ = ["promote"]
 
 
-@click.command()
+@click.command(
+    epilog=epilog(
+        "styx promote styx_lab.samples.card_fraud:sample_flow --golden sample_data/payments.recording.parquet",
+        when="after `styx sample cards` and `styx train fraud ...`",
+        exits="0; 64 when the flow cannot be built; 65 when the golden input is no recording, or the output "
+        "differs; 66 when a file or model is not there; 73 when the store cannot be written; 130 on "
+        "Ctrl-C.",
+    )
+)
 @click.argument("flow")
 @click.option(
     "--golden",
@@ -35,13 +43,6 @@ def promote(
 
     FLOW is as for `styx replay`. The bundle holds the flow, its models and tables, the source text of its module, the
     golden recording and its golden output. It is kept only if a clean process gives the same output, byte for byte.
-
-    \b
-    Example (after `styx sample cards` and `styx train fraud ...`)
-      styx promote styx_lab.samples.card_fraud:sample_flow --golden sample_data/payments.recording.parquet
-
-    Exit codes: 0; 64 when the flow cannot be built; 65 when the golden input is no recording, or the output differs; 66
-    when a file or model is not there; 73 when the store cannot be written; 130 on Ctrl-C.
     """
     with status(f"Promoting {flow}"):
         from styx_lab.workbench import promote as pack

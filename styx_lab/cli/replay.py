@@ -9,6 +9,7 @@ import click
 from styx_lab.cli.options import (
     Folder,
     debug_option,
+    epilog,
     event_total,
     input_option,
     inputs_of,
@@ -21,7 +22,14 @@ from styx_lab.cli.tables import print_counters, print_summary
 __all__ = ["replay"]
 
 
-@click.command()
+@click.command(
+    epilog=epilog(
+        "styx replay styx_lab.samples.card_fraud:sample_flow --input sample_data/payments.recording.parquet",
+        when="after `styx sample cards` and `styx train fraud ...`",
+        exits="0; 2 on a wrong option; 64 when the flow cannot be built; 65 or 66 when the input or a model is "
+        "no good or not there; 73 when --out cannot be written; 130 on Ctrl-C.",
+    )
+)
 @click.argument("flow")
 @input_option
 @click.option("--limit", type=click.IntRange(min=1), help="Stop after so many events.")
@@ -45,13 +53,6 @@ def replay(
 
     FLOW is package.module:attribute or path/to/file.py:attribute, where the attribute is a flow or a function that
     gives one, or a .json that Flow.to_json wrote.
-
-    \b
-    Example (after `styx sample cards` and `styx train fraud ...`)
-      styx replay styx_lab.samples.card_fraud:sample_flow --input sample_data/payments.recording.parquet
-
-    Exit codes: 0; 2 on a wrong option; 64 when the flow cannot be built; 65 or 66 when the input or a model is no good
-    or not there; 73 when --out cannot be written; 130 on Ctrl-C.
     """
     from styx_lab.workbench import replay as run
     from styx_lab.workbench.flow_files import find_flow, write_outputs
@@ -76,7 +77,7 @@ def replay(
     for name in found.notification_outputs if show else ():
         frame = result.outputs[name]
         if frame.height:
-            print_line(f"\n{name}: the first {min(show, frame.height)} of {frame.height:,}")
+            print_line(f"{name}: the first {min(show, frame.height)} of {frame.height:,}")
             print_table(
                 ("event time", "message"),
                 (

@@ -12,6 +12,7 @@ from styx_lab.cli.options import (
     Amount,
     Folder,
     debug_option,
+    epilog,
     event_total,
     input_option,
     inputs_of,
@@ -25,7 +26,15 @@ from styx_lab.cli.tables import print_counters, print_summary
 __all__ = ["run"]
 
 
-@click.command()
+@click.command(
+    epilog=epilog(
+        "styx run card-fraud --input sample_data/payments.recording.parquet",
+        when="after `styx promote ...`",
+        exits="0 finished or stopped; 65 a changed bundle; 66 no such bundle or input; 70 the job runs "
+        "already, or its input changed; 73 it cannot be written; 74 a checkpoint that cannot be trusted; "
+        "130 Ctrl-C.",
+    )
+)
 @click.argument("reference")
 @input_option
 @click.option("--job", metavar="ID", help="The job's id; the flow's name where none is given.")
@@ -63,17 +72,10 @@ def run(
     """Run a promoted flow headless, or go on with a job.
 
     REFERENCE is a bundle: card-fraud (the newest), card-fraud@3 or card-fraud@production. The job's journal,
-    checkpoints and outputs are in jobs/ID beside the store. Started again after whatever ended it, the job goes on where
-    it was: nothing is lost and nothing comes twice.
-
-    \b
-    Example (after `styx promote ...`)
-      styx run card-fraud --input sample_data/payments.recording.parquet
+    checkpoints and outputs are in jobs/ID beside the store. Started again after whatever ended it, the job goes on
+    where it was: nothing is lost and nothing comes twice.
 
     SIGTERM drains and ends with 0; the first Ctrl-C drains and ends with 130; a second one ends at once.
-
-    Exit codes: 0 finished or stopped; 65 a changed bundle; 66 no such bundle or input; 70 the job runs already, or its
-    input changed; 73 it cannot be written; 74 a checkpoint that cannot be trusted; 130 Ctrl-C.
     """
     given = inputs_of(inputs)
     with StopOnSignal(note) as signals:

@@ -9,14 +9,20 @@ from typing import Any
 
 import click
 
-from styx_lab.cli.options import debug_option, json_option, store_option
+from styx_lab.cli.options import debug_option, epilog, json_option, store_option
 from styx_lab.cli.output import plain, print_json, print_line
 from styx_lab.cli.tables import print_counters
 
 __all__ = ["show"]
 
 
-@click.command()
+@click.command(
+    epilog=epilog(
+        "styx show card-fraud",
+        "styx show card-fraud --output notifications | head -3",
+        exits="0; 66 when there is no such name or output.",
+    )
+)
 @click.argument("reference")
 @click.option("--output", metavar="NAME", help="Print the committed lines of this output of a job.")
 @store_option
@@ -27,13 +33,6 @@ def show(reference: str, output: str | None, store: Path | None, as_json: bool) 
 
     REFERENCE is card-fraud (the newest bundle, else model, else job of that name), card-fraud@3, fraud@champion; with
     --output it is a job. The lines are JSON, one a row, those that are committed and no others.
-
-    \b
-    Examples
-      styx show card-fraud
-      styx show card-fraud --output notifications | head -3
-
-    Exit codes: 0; 66 when there is no such name or output.
     """
     if output is not None:
         from styx_lab.workbench import read_job_output

@@ -1,8 +1,8 @@
 """Signals of a running job: SIGTERM and the first Ctrl-C ask it to drain, a second Ctrl-C ends it at once.
 
-Law: nothing is done inside a signal handler that could wait. `Event.set` takes a lock, and the handler may have interrupted
-the very thread that holds it (the runner waits on the same event): so Python's own wake-up descriptor wakes a thread of ours,
-and that one sets the event. It does so even while the main thread is inside a long call of Polars or a socket.
+Law: nothing is done inside a signal handler that could wait. `Event.set` takes a lock, and the handler may have
+interrupted the very thread that holds it (the runner waits on the same event): so Python's own wake-up descriptor wakes
+a thread of ours, and that one sets the event. It does so even while the main thread is inside a long call of Polars.
 """
 
 from __future__ import annotations

@@ -6,13 +6,20 @@ from pathlib import Path
 
 import click
 
-from styx_lab.cli.options import debug_option, json_option, store_option
+from styx_lab.cli.options import debug_option, epilog, json_option, store_option
 from styx_lab.cli.output import print_json, print_line, print_table, status
 
 __all__ = ["train"]
 
 
-@click.command()
+@click.command(
+    epilog=epilog(
+        "styx train fraud --examples sample_data/history.parquet --target fraud --alias champion",
+        when="after `styx sample cards`",
+        exits="0; 65 when the examples cannot be used; 66 when they are not there; 69 when scikit-learn or "
+        "Java is not installed; 73 when the store cannot be written; 130 on Ctrl-C.",
+    )
+)
 @click.argument("name")
 @click.option("--examples", required=True, metavar="FILE", help="A .parquet, .csv or .jsonl file, one row an example.")
 @click.option("--target", required=True, metavar="COLUMN", help="The column to predict.")
@@ -34,13 +41,6 @@ def train(
 
     A logistic regression over the columns as they are; the report is of examples that it was not fitted to. To train
     another kind of model, call styx_lab.train in Python.
-
-    \b
-    Example (after `styx sample cards`)
-      styx train fraud --examples sample_data/history.parquet --target fraud --alias champion
-
-    Exit codes: 0; 65 when the examples cannot be used; 66 when they are not there; 69 when scikit-learn or Java is not
-    installed; 73 when the store cannot be written; 130 on Ctrl-C.
     """
     columns = None if features is None else [column.strip() for column in features.split(",") if column.strip()]
     if columns == []:
@@ -60,4 +60,4 @@ def train(
 
 
 def _shown(value: float | str) -> str:
-    return f"{value:,.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else f"{value}"
+    return f"{value:,.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value

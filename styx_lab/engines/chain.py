@@ -12,12 +12,11 @@ from typing import Any
 import polars as pl
 
 from styx_lab.core.batch import Batch
-from styx_lab.core.events import DEAD_SCHEMA
 from styx_lab.core.operator import Emission
 from styx_lab.core.state import State
 from styx_lab.engines.feed import Slice
 from styx_lab.engines.ledger import Ledger
-from styx_lab.engines.plan import DEAD_LETTERS, Inputs, Plan
+from styx_lab.engines.plan import DEAD_LETTERS, Inputs, Plan, dead_in_order
 from styx_lab.flow.flow import Flow
 from styx_lab.flow.steps import Port, SourceStep, To
 from styx_lab.operators.build import OpenModel
@@ -54,7 +53,7 @@ class Chain:
     def _pass_on(self, emissions: dict[str, Emission]) -> dict[str, pl.DataFrame]:
         ports: dict[Port, Batch] = {}
         outputs: dict[str, pl.DataFrame] = {}
-        dead: list[pl.DataFrame] = []
+        said: list[Emission] = []
         for step in self.plan.flow.steps:
             inputs = [ports[port] for port in step.inputs]
             if isinstance(step, To):
@@ -66,11 +65,10 @@ class Chain:
                 emission = self.plan.operators[step.name].process(inputs)
             for name, batch in emission.ports.items():
                 ports[Port(step.name, name)] = batch
-            if emission.dead is not None:
-                dead.append(emission.dead)
+            said.append(emission)
             self.ledger.note(step, inputs, emission)
         self.ledger.close_slice()
-        outputs[DEAD_LETTERS] = pl.concat(dead) if dead else pl.DataFrame(schema=DEAD_SCHEMA)
+        outputs[DEAD_LETTERS] = dead_in_order(said)
         return outputs
 
     def snapshot(self) -> tuple[dict[str, State], dict[str, Any]]:

@@ -6,7 +6,7 @@ already.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,7 @@ import polars as pl
 
 from styx_lab.core.batch import Batch
 from styx_lab.core.events import DEAD_SCHEMA, EventKind
-from styx_lab.core.operator import Operator
+from styx_lab.core.operator import Emission, Operator
 from styx_lab.core.ports import EncodedFormat, Source
 from styx_lab.core.schema import RESERVED_PREFIX
 from styx_lab.core.state import State
@@ -26,7 +26,7 @@ from styx_lab.flow.types import StreamType
 from styx_lab.operators.build import OpenModel, build
 from styx_lab.operators.source import SourceOperator
 
-__all__ = ["DEAD_LETTERS", "Inputs", "Plan", "inputs_of"]
+__all__ = ["DEAD_LETTERS", "Inputs", "Plan", "dead_in_order", "inputs_of"]
 
 DEAD_LETTERS: Final = "dead_letters"
 """The output of every flow for events that a step could not take."""
@@ -44,6 +44,16 @@ class Inputs:
 def inputs_of(sources: Mapping[str, Source]) -> dict[str, Inputs]:
     """What the engine must know of opened sources."""
     return {name: Inputs(source.partitions, source.format, source.header) for name, source in sources.items()}
+
+
+def dead_in_order(emissions: Sequence[Emission]) -> pl.DataFrame:
+    """The dead letters of a slice, in the order of the sequence (at one place of it, in the order of the steps)."""
+    dead = [(emission.dead, emission.dead_order) for emission in emissions if emission.dead is not None]
+    if not dead:
+        return pl.DataFrame(schema=DEAD_SCHEMA)
+    # Step after step would show where the slice was cut.
+    order = np.concatenate([orders for _, orders in dead])
+    return pl.concat([frame for frame, _ in dead])[np.argsort(order, kind="stable")]
 
 
 class Plan:

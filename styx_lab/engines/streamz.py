@@ -18,13 +18,12 @@ from streamz import Stream
 
 from styx_lab.connectors import MemorySource
 from styx_lab.core.batch import Batch
-from styx_lab.core.events import DEAD_SCHEMA
 from styx_lab.core.operator import OUT, Emission, Operator
 from styx_lab.core.ports import Observer, Source
 from styx_lab.engines.feed import Feed, Slice
 from styx_lab.engines.ledger import Ledger
 from styx_lab.engines.pace import Pace
-from styx_lab.engines.plan import DEAD_LETTERS, Inputs, Plan, inputs_of
+from styx_lab.engines.plan import DEAD_LETTERS, Inputs, Plan, dead_in_order, inputs_of
 from styx_lab.engines.result import Result, gather
 from styx_lab.engines.watched import watched
 from styx_lab.errors import FlowError, RunError
@@ -205,19 +204,19 @@ class LiveFlow:
 
     def _close_slice(self) -> None:
         rows: dict[str, pl.DataFrame] = {}
-        dead = []
+        said = []
         for step in self.flow.steps:
             node = self._nodes[step.name]
             assert node.emission is not None
             if isinstance(step, To):
                 rows[step.name] = self._plan.shown(step, node.emission.ports[OUT])
-            elif node.emission.dead is not None:
-                dead.append(node.emission.dead)
+            else:
+                said.append(node.emission)
             inputs = [] if isinstance(step, SourceStep) else node.inputs
             self._ledger.note(step, inputs, Emission({}) if isinstance(step, To) else node.emission)
             node.emission = None
         self._ledger.close_slice()
-        rows[DEAD_LETTERS] = pl.concat(dead) if dead else pl.DataFrame(schema=DEAD_SCHEMA)
+        rows[DEAD_LETTERS] = dead_in_order(said)
         self.outputs[DEAD_LETTERS].emit(rows[DEAD_LETTERS])
         self._pieces.append(rows)
         for observer in self._observers:

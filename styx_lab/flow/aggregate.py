@@ -1,7 +1,8 @@
 """Aggregates of a window: what is kept of the events in it, as frozen data.
 
 Law (order): every aggregate here gives the same value in whatever order the window's events came. A sum is the
-correctly rounded exact value, a mean that sum divided by the count; Flink adds in order of arrival and so may differ in the last digit.
+correctly rounded exact value, a mean that sum divided by the count; Flink adds in order of arrival and so may differ in
+the last digit.
 """
 
 from __future__ import annotations

@@ -65,8 +65,8 @@ def _open(step: SourceStep, given: Input) -> Source:
         return source
     if isinstance(given, pl.DataFrame):
         return MemorySource(given, step.schema)
-    if isinstance(given, Sequence) and not isinstance(given, bytes):
-        return MemorySource(list(given), step.schema)
+    if isinstance(given, list | tuple):
+        return MemorySource(given, step.schema)
     raise FlowError(
         "not an input", where=step.where, got=type(given).__name__, hint="a path, a frame or a list of dicts"
     )
