@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from styx_lab.connectors import Recording
     from styx_lab.core.schema import Schema
+    from styx_lab.engines.result import Result
     from styx_lab.engines.runner.runner import RunSettings
     from styx_lab.errors import StyxError
     from styx_lab.flow.aggregate import count, max, mean, min, sum
@@ -41,6 +42,7 @@ __all__ = [
     "Monitor",
     "Pattern",
     "Recording",
+    "Result",
     "RunSettings",
     "Schema",
     "Sliding",
@@ -72,6 +74,7 @@ _HOMES: Final = {
     "Monitor": "styx_lab.lab",
     "Pattern": "styx_lab.flow.pattern",
     "Recording": "styx_lab.connectors",
+    "Result": "styx_lab.engines.result",
     "RunSettings": "styx_lab.engines.runner.runner",
     "Schema": "styx_lab.core.schema",
     "Sliding": "styx_lab.flow.window",

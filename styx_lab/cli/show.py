@@ -80,6 +80,15 @@ def _described(value: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
         if isinstance(one, Mapping) and one:
             yield f"{indent}{name}:"
             yield from _described(one, depth + 1)
+        elif isinstance(one, list) and one and isinstance(one[0], Mapping):
+            yield f"{indent}{name}:"
+            for each in one:
+                facts = ", ".join(f"{fact} {_short(found)}" for fact, found in each.items() if found is not None)
+                yield f"{indent}  {facts}"
         elif one not in (None, "", {}, []):
-            text = ", ".join(map(str, one)) if isinstance(one, list) else str(one)
+            text = ", ".join(map(_short, one)) if isinstance(one, list) else _short(one)
             yield f"{indent}{name + ':':<{width}}{text}"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

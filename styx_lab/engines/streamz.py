@@ -46,7 +46,8 @@ class _StepNode(Stream):  # type: ignore[misc]
         self.emission: Emission | None = None
         self.inputs: list[Batch] = []
         self._run = run
-        self._from = dict(upstreams)
+        # A union may read one port twice. A source step reads its arrivals, which are no step's.
+        self._from = [upstreams[port] for port in step.inputs or upstreams]
         self._held: dict[int, Batch] = {}
         # The side ports are streams of their own; held here, for streamz forgets nodes that nobody holds.
         self.ports: dict[str, Stream] = {OUT: self}
@@ -59,7 +60,7 @@ class _StepNode(Stream):  # type: ignore[misc]
         self._held[id(who)] = x
         if len(self._held) < len(self.upstreams):
             return []
-        self.inputs = [self._held[id(upstream)] for upstream in self._from.values()]
+        self.inputs = [self._held[id(upstream)] for upstream in self._from]
         self._held = {}
         self.emission = self._run(self.inputs)
         results = []

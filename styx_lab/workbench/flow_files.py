@@ -10,7 +10,7 @@ import importlib.util
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +67,7 @@ def find_flow(reference: str) -> FoundFlow:
         value = getattr(value, name)
     if not isinstance(value, Flow) and callable(value):
         with _users_code(reference, getattr(module, "__file__", None)):
-            value = _called(value)
+            value = value()
     if not isinstance(value, Flow):
         raise FlowError(
             "this is no flow", where=reference, got=type(value).__name__, hint="name what styx.flow(...) gave"
@@ -137,7 +137,9 @@ def _load_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise _missing(path)
     name = path.stem
-    if not name.isidentifier() or name in sys.stdlib_module_names or name in sys.modules:
+    known = sys.modules.get(name)
+    loaded_before = known is not None and getattr(known, "__file__", None) == str(path.resolve())
+    if not name.isidentifier() or name in sys.stdlib_module_names or (known is not None and not loaded_before):
         raise FlowError(
             "the file's name cannot be a module's, or is another module's", where=str(path), got=name, hint="rename it"
         )
@@ -185,7 +187,3 @@ def _failed(error: Exception, where: str, file: str | None) -> FlowError:
 def _line(error: BaseException, file: str | None) -> int | None:
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     return lines[-1] if lines else None
-
-
-def _called(make: Callable[[], Any]) -> Any:
-    return make()

@@ -5,17 +5,24 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from styx_lab.operators.window.exact_sum import WIDE_WORDS, add_narrow, add_wide, merge_wide, round_wide
-from tests.operators.window_kit import exact, plain
+from tests.operators.window_kit import Event, batch, exact, feed, operator, plain
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 # Values that nearly cancel: powers of two far and near, with signs.
 POWERS = st.builds(lambda sign, power: sign * 2.0**power, st.sampled_from([-1.0, 1.0]), st.integers(-1074, 1023))
+
+# Sums of which only the least remains.
+CANCELLING = st.lists(st.one_of(POWERS, FINITE), min_size=1, max_size=8).flatmap(
+    lambda values: st.permutations([*values, *(-value for value in values[1:])])
+)
+FAR = [1e300, 1.0, 1e-300, -1e300, -1.0]
 
 
 def _wide(values: list[float]) -> np.ndarray:
@@ -25,7 +32,8 @@ def _wide(values: list[float]) -> np.ndarray:
     return wide
 
 
-@given(st.lists(st.one_of(ANY, POWERS), max_size=60))
+@given(st.one_of(st.lists(st.one_of(ANY, POWERS), max_size=60), CANCELLING))
+@example(FAR)
 @example([1e16, 1.0, -1e16])
 @example([1e308, 1e308, -1e308])
 @example([1e308] * 5)
@@ -58,7 +66,8 @@ def test_wide_sums_merge(left: list[float], right: list[float]) -> None:
     assert plain(round_wide(wide)) == plain(exact(left + right) + 0.0)
 
 
-@given(st.lists(st.one_of(st.floats(-1e6, 1e6), POWERS, ANY), max_size=40))
+@given(st.one_of(st.lists(st.one_of(st.floats(-1e6, 1e6), POWERS, ANY), max_size=40), CANCELLING))
+@example(FAR)
 @example([1e16, 1.0, -1e16, 1.0])
 @example([1.7e308, 1.7e308])
 def test_a_narrow_sum_is_exact_or_says_that_it_is_not(values: list[float]) -> None:
@@ -92,3 +101,20 @@ def test_many_great_values_hand_on_their_carries(sign: float) -> None:
     merge_wide(wide, opposite)
     add_wide(wide, 3.0)
     assert round_wide(wide) == 3.0
+
+
+@pytest.mark.parametrize(
+    "values", [FAR, FAR[::-1], [1e308, 1e308, -1e308, -1e308, 3.0], [math.inf, 1.0, 2.0, 3.0, 4.0]]
+)
+def test_a_window_sums_exactly_over_panes_cuts_and_restores(values: list[float]) -> None:
+    # Two stretches of [0, 10), each with a sum that needs the wide form or makes the window's need it.
+    script = [Event(place % 10, value=value) for place, value in enumerate(values * 2 + [7e-300])]
+    expected = exact(values * 2 + [7e-300])
+    running, totals = operator(10, 5), []
+    for piece in batch(script).slices(1):
+        out = feed(running, [piece]).out
+        totals += out.filter(pl.col("window_end").to_physical() == 10)["total"].to_list()
+        state = running.snapshot()
+        running = operator(10, 5)
+        running.restore([state.only(range(0, 128, 2)), state.only(range(1, 128, 2))])
+    assert [plain(total) for total in totals] == [plain(expected)]

@@ -145,7 +145,10 @@ def test_what_has_fired_is_let_go() -> None:
     for place in range(60):
         keys = [Event(100 * place + at % 10, f"{place}-{at}", value=10.0 ** (at - 200)) for at in range(400)]
         script = [*keys, Mark(100 * place + 50)]
-        feed(running, [batch(script, end=False)])
+        answer = feed(running, [batch(script, end=False)])
+        # Slots are used again by other keys, which must not show.
+        assert set(answer.out["key"]) == {key.key for key in keys}
+        assert all(f'"{key}"' in origin for key, origin in answer.out.select("key", ORIGIN).iter_rows())
         assert running.size() == {"keys": 0, "panes": 0}
         assert running.snapshot().tables["panes"].is_empty()
     held = [len(running._index), *(len(array) for array in running._panes._arrays)]

@@ -1,0 +1,251 @@
+"""Every verb of a flow with flows that use it: the laws are tried on each. A verb without an entry fails the suite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from styx_lab.core.ports import Scores
+from styx_lab.errors import ModelError
+from styx_lab.flow import aggregate as agg
+from styx_lab.flow.flow import Flow, flow
+from styx_lab.flow.pattern import Pattern
+from styx_lab.flow.stream import Stream
+from styx_lab.flow.table import table
+from styx_lab.flow.window import Sliding, Tumbling
+from styx_lab.testing.strategies import payments
+
+BOUND = 20
+"""The bound of disorder of every source here, ms."""
+
+
+class TriesScorer:
+    """A deterministic scorer in this process: fails on rows without an amount, and on four tries."""
+
+    name = "risk@1"
+    inputs = {"amount": pl.Float64(), "tries": pl.Int64()}
+    output = pl.Float64()
+
+    def score(self, frame: pl.DataFrame) -> Scores:
+        for name in self.inputs:
+            if name not in frame.columns:
+                raise ModelError("the model needs a column that is not there", where="model 'risk@1'", got=name)
+        failed = pl.col("amount").is_null() | pl.col("tries").is_null() | (pl.col("tries") == 4)
+        answered = frame.select(
+            pl.when(~failed).then(pl.col("amount") * 0.001 + pl.col("tries")).alias("value"),
+            pl.when(failed).then(pl.lit("no amount, no tries, or too many")).alias("error"),
+        )
+        return Scores(answered["value"], answered["error"])
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+MODELS = {"risk": TriesScorer()}
+CARDS = table("cards", pl.DataFrame({"card_id": ["a", "b"], "limit": [100.0, None], "owner": ["Ann", "Bo"]}))
+STATUSES = table("statuses", pl.DataFrame({"status": ["ok", "declined"], "weight": [1, 5]}))
+
+TESTING = (
+    Pattern.begin("declined")
+    .where("status = 'declined'")
+    .times(2)
+    .consecutive()
+    .followed_by("drain")
+    .where("amount > 500")
+    .within("40ms")
+)
+AGGREGATES = {
+    "n": agg.count(),
+    "filled": agg.count("amount"),
+    "total": agg.sum("amount"),
+    "average": agg.mean("amount"),
+    "least": agg.min("amount"),
+    "most": agg.max("amount"),
+    "tried": agg.sum("tries"),
+    "tried_mean": agg.mean("tries"),
+    "tried_least": agg.min("tries"),
+    "tried_most": agg.max("tries"),
+    "declined": agg.sum("status = 'declined'"),
+}
+
+
+def _source(name: str = "payments", *, keyed: bool = True) -> Stream:
+    return payments(name, bound_ms=BOUND, keyed=keyed)
+
+
+def _two_sources() -> Stream:
+    both = _source("payments").select("ts", "card_id", "amount", "status", "tries", name="left")
+    return both.union(_source("refunds").select("ts", "card_id", "amount", "status", "tries", name="right"))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A flow to try the laws on.
+
+    Attributes:
+        name: what to call it.
+        flow: the flow.
+        sources: its sources.
+        ordered: whether per key also the order of its output is the same whatever the order of arrival within the bound;
+            of the others only which rows there are.
+    """
+
+    name: str
+    flow: Flow
+    sources: tuple[str, ...] = ("payments",)
+    ordered: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _source_cases() -> list[Case]:
+    return [
+        Case("source", flow("source", _source().to("out"))),
+        Case("source-without-key", flow("source", _source(keyed=False).to("out"))),
+        Case(
+            "two-sources",
+            flow("source", _source("payments").to("out"), _source("refunds").to("refunded")),
+            sources=("payments", "refunds"),
+        ),
+    ]
+
+
+def _filter_cases() -> list[Case]:
+    stream = _source()
+    kept = stream.filter("amount > 500 AND status <> 'ok'").filter(pl.col("tries") >= 1)
+    return [Case("filter", flow("filter", kept.to("out"), stream.filter("amount IS NULL", name="empty").to("nulls")))]
+
+
+def _select_cases() -> list[Case]:
+    stream = _source().select("card_id", "amount", euros="amount * 0.9", large=pl.col("amount") > 500)
+    return [Case("select", flow("select", stream.to("out")))]
+
+
+def _with_columns_cases() -> list[Case]:
+    stream = _source().with_columns(
+        pl.col("status").str.to_uppercase().alias("shout"),
+        thousands="amount / 1000",
+        parity="tries % 2",
+        size="CASE WHEN amount > 500 THEN 'large' ELSE 'small' END",
+        known="COALESCE(amount, 0) + COALESCE(tries, 0)",
+    )
+    return [Case("with_columns", flow("with_columns", stream.to("out")))]
+
+
+def _key_by_cases() -> list[Case]:
+    stream = _source(keyed=False).key_by("status", "tries")
+    matched = stream.detect(Pattern.begin("first").followed_by("second").within("30ms"))
+    return [Case("key_by", flow("key_by", stream.to("keyed"), matched.to("out")), ordered=True)]
+
+
+def _union_cases() -> list[Case]:
+    stream = _source()
+    declined, large = stream.filter("status = 'declined'", name="declined"), stream.filter("amount > 500", name="large")
+    both = _two_sources()
+    windowed = both.window(Tumbling("30ms"), **AGGREGATES)
+    matched = both.detect(TESTING)
+    two = ("payments", "refunds")
+    return [
+        Case("union-with-itself", flow("union", stream.union(stream).to("out"))),
+        Case("union-of-branches", flow("union", declined.union(large, stream).to("out"))),
+        Case("union-of-sources", flow("union", both.to("out")), sources=two),
+        Case("union-then-window", flow("union", windowed.to("out"), windowed.late.to("late")), two, ordered=True),
+        Case("union-then-detect", flow("union", matched.to("out"), matched.late.to("late")), two, ordered=True),
+        Case(
+            "union-of-windows",
+            flow(
+                "union",
+                stream.window(Tumbling("10ms"), name="short", n=agg.count())
+                .union(stream.window(Tumbling("40ms"), name="long", n=agg.count()))
+                .to("out"),
+            ),
+        ),
+    ]
+
+
+def _window_cases() -> list[Case]:
+    tumbling = _source().window(Tumbling("25ms"), **AGGREGATES)
+    sliding = _source().window(Sliding("40ms", every="10ms"), **AGGREGATES)
+    gaps = _source().window(Sliding("5ms", every="20ms"), n=agg.count(), total=agg.sum("amount"))
+    unkeyed = _source(keyed=False).window(Tumbling("25ms"), **AGGREGATES)
+    again = tumbling.key_by("card_id").window(Tumbling("100ms"), name="again", windows=agg.count(), sum=agg.sum("total"))
+    return [
+        Case("window-tumbling", flow("window", tumbling.to("out"), tumbling.late.to("late")), ordered=True),
+        Case("window-sliding", flow("window", sliding.to("out"), sliding.late.to("late")), ordered=True),
+        Case("window-with-gaps", flow("window", gaps.to("out"), gaps.late.to("late")), ordered=True),
+        Case("window-without-key", flow("window", unkeyed.to("out"), unkeyed.late.to("late")), ordered=True),
+        Case("window-of-windows", flow("window", again.to("out"), again.late.to("late")), ordered=True),
+    ]
+
+
+def _detect_cases() -> list[Case]:
+    testing = _source().detect(TESTING, amount="drain.amount", first=pl.col("declined").struct.field("tries").list.sum())
+    strict = _source().detect(Pattern.begin("a").where("tries >= 2").next("b").where("amount > 500"))
+    single = _source().detect(Pattern.begin("any"))
+    endless = _source().detect(Pattern.begin("a").where("status = 'ok'").followed_by("b").where("status = 'declined'"))
+    late = testing.late.filter("amount > 500").notify("too_late", message="{card_id} {amount}")
+    windows = _source().window(Tumbling("10ms"), n=agg.count(), total=agg.sum("amount"))
+    rising = windows.detect(Pattern.begin("few").where("n = 1").next("many").where("n > 1").within("1s"))
+    return [
+        Case("detect", flow("detect", testing.to("out"), late.to("late")), ordered=True),
+        Case("detect-next", flow("detect", strict.to("out"), strict.late.to("late")), ordered=True),
+        Case("detect-single", flow("detect", single.to("out"), single.late.to("late")), ordered=True),
+        Case("detect-without-within", flow("detect", endless.to("out")), ordered=True),
+        Case("detect-in-windows", flow("detect", rising.to("out"), rising.late.to("late")), ordered=True),
+    ]
+
+
+def _enrich_cases() -> list[Case]:
+    raw = _source().enrich(CARDS, on="card_id").enrich(STATUSES, on="status", name="weigh")
+    matched = _source().detect(TESTING).enrich(CARDS, on="card_id")
+    return [
+        Case("enrich", flow("enrich", raw.to("out"))),
+        Case("enrich-matches", flow("enrich", matched.to("out")), ordered=True),
+    ]
+
+
+def _score_cases() -> list[Case]:
+    raw = _source().score("risk", into="risk")
+    matched = _source().detect(TESTING, amount="drain.amount", tries="drain.tries").score("risk", into="risk")
+    return [
+        Case("score", flow("score", raw.filter("risk > 1").to("out"))),
+        Case("score-matches", flow("score", matched.to("out")), ordered=True),
+    ]
+
+
+def _notify_cases() -> list[Case]:
+    raw = _source().notify("seen", message="{card_id}: {amount:.2f} {status}")
+    matched = _source().detect(TESTING, amount="drain.amount").notify("block", message="Card {card_id}: {amount:.2f}")
+    return [
+        Case("notify", flow("notify", raw.to("out"))),
+        Case("notify-matches", flow("notify", matched.to("out")), ordered=True),
+    ]
+
+
+def _to_cases() -> list[Case]:
+    stream = _source().to("first").to("second")
+    return [Case("to", flow("to", stream.filter("tries > 1").to("third"), stream.notify("n", message="x").to("out")))]
+
+
+VERBS: dict[str, Callable[[], list[Case]]] = {
+    "source": _source_cases,
+    "filter": _filter_cases,
+    "select": _select_cases,
+    "with_columns": _with_columns_cases,
+    "key_by": _key_by_cases,
+    "union": _union_cases,
+    "window": _window_cases,
+    "detect": _detect_cases,
+    "enrich": _enrich_cases,
+    "score": _score_cases,
+    "notify": _notify_cases,
+    "to": _to_cases,
+}
+
+
+def all_cases() -> Sequence[Case]:
+    """Every flow of the table."""
+    return [case for make in VERBS.values() for case in make()]
