@@ -37,6 +37,8 @@ class Emission:
             with the same steps as far as the sequence goes.
         dead: dead letters, or None.
         dead_order: the order of each input row that died.
+        lost_order: the order of each row that the step itself made and had to let go (a match whose columns cannot be
+            computed); their letters follow those of the input rows in `dead`.
         late_order: the order of each input row that was late.
         counts: further counters by name (`filtered`, `no_window`, `matches`, ...), to be added up.
     """
@@ -44,6 +46,7 @@ class Emission:
     ports: dict[str, Batch]
     dead: pl.DataFrame | None = None
     dead_order: Int64s = field(default_factory=_no_orders)
+    lost_order: Int64s = field(default_factory=_no_orders)
     late_order: Int64s = field(default_factory=_no_orders)
     counts: Mapping[str, int] = field(default_factory=dict)
 

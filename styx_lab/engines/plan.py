@@ -48,12 +48,12 @@ def inputs_of(sources: Mapping[str, Source]) -> dict[str, Inputs]:
 
 def dead_in_order(emissions: Sequence[Emission]) -> pl.DataFrame:
     """The dead letters of a slice, in the order of the sequence (at one place of it, in the order of the steps)."""
-    dead = [(emission.dead, emission.dead_order) for emission in emissions if emission.dead is not None]
-    if not dead:
+    said = [emission for emission in emissions if emission.dead is not None]
+    if not said:
         return pl.DataFrame(schema=DEAD_SCHEMA)
     # Step after step would show where the slice was cut.
-    order = np.concatenate([orders for _, orders in dead])
-    return pl.concat([frame for frame, _ in dead])[np.argsort(order, kind="stable")]
+    order = np.concatenate([orders for one in said for orders in (one.dead_order, one.lost_order)])
+    return pl.concat(one.dead for one in said if one.dead is not None)[np.argsort(order, kind="stable")]
 
 
 class Plan:

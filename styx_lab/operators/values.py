@@ -62,7 +62,8 @@ def _refused(frame: pl.DataFrame, expressions: Mapping[str, Expression], first: 
         evaluate(frame, expressions)
     except pl.exceptions.PolarsError as error:
         if frame.height == 1:
-            return {first: f"not_evaluated: {str(error).splitlines()[0]}"}
+            # Polars goes on to list the values, of which there is just this one.
+            return {first: f"not_evaluated: {str(error).splitlines()[0].partition(' for ')[0]}"}
         half = frame.height // 2
         return _refused(frame[:half], expressions, first) | _refused(frame[half:], expressions, first + half)
     return {}

@@ -79,6 +79,7 @@ class DetectOperator(Operator):
             {OUT: made.batch, LATE: batch.keep(late)},
             dead=pl.concat(dead) if dead else None,
             dead_order=taken.dead_order,
+            lost_order=made.dead_order,
             late_order=batch.order[late],
             counts=counts,
         )
