@@ -70,13 +70,24 @@ def styx(capfd: pytest.CaptureFixture[str]) -> Styx:
     return call
 
 
-def started(*arguments: object, **options: Any) -> subprocess.Popen[str]:
+@pytest.fixture(scope="session")
+def started() -> Callable[..., subprocess.Popen[str]]:
     """Start the command in a process of its own."""
+    return _started
+
+
+@pytest.fixture(scope="session")
+def ended() -> Callable[[subprocess.Popen[str]], Done]:
+    """Wait for such a process, and give what it said."""
+    return _ended
+
+
+def _started(*arguments: object, **options: Any) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "styx_lab.cli.main", *map(str, arguments)]
     return subprocess.Popen(command, **({"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options))
 
 
-def ended(process: subprocess.Popen[str]) -> Done:
+def _ended(process: subprocess.Popen[str]) -> Done:
     out, err = process.communicate(timeout=120)
     return Done(process.returncode, out, err)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -16,16 +17,22 @@ from styx_lab.connectors import RecordingWriter
 from styx_lab.core.schema import Schema
 from styx_lab.samples.cards import CARDS_SCHEMA
 
-from .conftest import ended, started
-
 HEAD = """
 import styx_lab as styx
 payments = styx.source("payments", schema={"ts": "int", "card_id": "str", "amount": "float"}, time="ts")
 """
 FLOWS = {
     "unknown_column": ('flow = styx.flow("f", payments.filter("amuont > 5").to("out"))', 64, "amuont"),
-    "duplicate_step": ('flow = styx.flow("f", payments.filter("amount > 5").filter("amount > 6").to("out").to("out"))', 64, "out"),
-    "no_key": ('flow = styx.flow("f", payments.detect(styx.Pattern.begin("a").where("amount > 5"), name="d").to("o"))', 64, "key"),
+    "duplicate_step": (
+        'flow = styx.flow("f", payments.filter("amount > 5", name="big").filter("amount > 6", name="big").to("out"))',
+        64,
+        "big",
+    ),
+    "no_key": (
+        'flow = styx.flow("f", payments.detect(styx.Pattern.begin("a").where("amount > 5"), name="d").to("o"))',
+        64,
+        "key",
+    ),
     "syntax": ("flow = = 3", 64, "SyntaxError"),
     "name_error": ("flow = nothing_of_that_name", 64, "nothing_of_that_name"),
     "no_import": ("import no_such_library", 64, "no_such_library"),
@@ -38,7 +45,7 @@ FLOWS = {
 def check(done, code, *words):
     """The failure is told once, with its words, and once more as JSON."""
     assert done.code == code, done.err
-    assert done.err.count("error: ") == 1
+    assert len(re.findall("^error: ", done.err, re.MULTILINE)) == 1
     assert "Traceback" not in done.err
     for word in words:
         assert word in done.err
@@ -185,7 +192,7 @@ def test_an_error_that_nobody_thought_of():
 # A full disk, in three forms: the terminal's side, a limit on files, and a device that is always full.
 
 
-def test_output_into_a_full_device(data):
+def test_output_into_a_full_device(data, started, ended):
     with open("/dev/full", "w") as full:
         done = ended(started("sample", "--help", stdout=full))
         told = ended(started("show", "x", "--json", "--store", data / "no.db", stdout=full))
@@ -199,14 +206,14 @@ def small_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
 
 
-def test_files_that_cannot_grow(data, tmp_path):
+def test_files_that_cannot_grow(data, tmp_path, started, ended):
     shutil.copy(data / "cli_flows.py", tmp_path / "cli_full.py")
     sample = started("sample", "cards", "--events", 2_000, "--to", tmp_path / "s", "--json", preexec_fn=small_files)
     check(ended(sample), 73, str(tmp_path))
     assert list((tmp_path / "s").glob("payments.recording.parquet")) == []
 
 
-def test_a_job_on_a_full_disk_loses_nothing(data, promoted):
+def test_a_job_on_a_full_disk_loses_nothing(data, promoted, started, ended):
     given = ("--store", promoted, "--input", data / "payments.recording.parquet", "--batch", 50, "--commit-every", 0)
     full = ended(started("run", "testing", "--job", "full", *given, "--json", preexec_fn=tiny_files))
     check(full, 73)
@@ -227,7 +234,7 @@ def tiny_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (3_000, 3_000))
 
 
-def test_a_reader_that_goes_ends_it_quietly(data, promoted):
+def test_a_reader_that_goes_ends_it_quietly(data, promoted, started, ended):
     run = ended(
         started("run", "testing", "--job", "pipe", "--store", promoted, "--input", data / "payments.recording.parquet")
     )

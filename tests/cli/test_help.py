@@ -12,7 +12,8 @@ import pytest
 
 from styx_lab import errors
 from styx_lab.cli.failures import EXIT_CODES
-from styx_lab.cli.main import COMMANDS, styx as group
+from styx_lab.cli.main import COMMANDS
+from styx_lab.cli.main import styx as group
 
 
 def every_command():

@@ -118,3 +118,12 @@ def test_a_window_sums_exactly_over_panes_cuts_and_restores(values: list[float])
         running = operator(10, 5)
         running.restore([state.only(range(0, 128, 2)), state.only(range(1, 128, 2))])
     assert [plain(total) for total in totals] == [plain(expected)]
+
+
+@pytest.mark.parametrize("slide", [None, 5])
+def test_a_window_keeps_the_small_parts_of_its_sums(slide: int | None) -> None:
+    # Added one by one, ten tenths are 0.9999999999999999.
+    script = [Event(place, value=0.1) for place in range(10)]
+    answer = feed(operator(10, slide), [batch(script)])
+    whole = answer.out.filter(pl.col("n") == 10)
+    assert whole.select("total", "average").rows() == [(1.0, 0.1)]

@@ -1,0 +1,70 @@
+"""The spec of a source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from styx_lab.core.operator import OUT
+from styx_lab.core.schema import Schema
+from styx_lab.core.time import duration_text
+from styx_lab.errors import FlowError
+from styx_lab.flow.steps.base import Port, Step, check_key
+from styx_lab.flow.types import StreamType, raw_type
+
+__all__ = ["SourceStep"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStep(Step):
+    """Where events come in: their schema, their time, their key, and how late they may be."""
+
+    schema: Schema
+    time: str
+    key: tuple[str, ...]
+    max_delay_ms: int
+    max_future_ms: int
+
+    verb: ClassVar[str] = "source"
+
+    def infer(self, inputs: Sequence[StreamType]) -> dict[str, StreamType]:
+        """See `Step.infer`."""
+        stream = raw_type(self.schema.polars.items(), self.key)
+        stream.need([self.time], where=f"{self.where}, time")
+        if self.schema[self.time] not in {"int", "str", "datetime"}:
+            raise FlowError(
+                "event time must be int (epoch ms), str (ISO 8601) or datetime",
+                where=f"{self.where}, column {self.time!r}",
+                got=self.schema[self.time],
+            )
+        check_key(stream, self.key, where=self.where)
+        return {OUT: stream}
+
+    def details(self) -> dict[str, Any]:
+        """See `Step.details`."""
+        return {
+            "schema": self.schema.to_json(),
+            "time": self.time,
+            "key": list(self.key),
+            "max_delay_ms": self.max_delay_ms,
+            "max_future_ms": self.max_future_ms,
+        }
+
+    @classmethod
+    def read(cls, name: str, inputs: tuple[Port, ...], details: Mapping[str, Any]) -> SourceStep:
+        """See `Step.read`."""
+        return cls(
+            name,
+            inputs,
+            Schema(details["schema"]),
+            details["time"],
+            tuple(details["key"]),
+            details["max_delay_ms"],
+            details["max_future_ms"],
+        )
+
+    def summary(self) -> str:
+        """See `Step.summary`."""
+        keyed = f", by {', '.join(self.key)}" if self.key else ""
+        return f"time {self.time}, up to {duration_text(self.max_delay_ms)} out of order{keyed}"
