@@ -75,7 +75,7 @@ def lab_server(folder: Path, home: Path, *, dark: bool = False, seconds: float =
         f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}",
         "--ServerApp.terminals_enabled=False", "--LabApp.extension_manager=readonly",
         "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        "--ServerApp.jpserver_extensions={'jupyter_lsp': False, 'notebook_shim': False}",
+        "--ServerApp.jpserver_extensions={'notebook_shim': False}",
     ]  # fmt: skip
     log = home / "log"
     with log.open("wb") as said:

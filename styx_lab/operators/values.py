@@ -15,7 +15,7 @@ import polars as pl
 from styx_lab.core.batch import Batch, Int64s
 from styx_lab.core.events import dead_letters
 from styx_lab.flow.expression import Expression
-from styx_lab.flow.expression_values import evaluate
+from styx_lab.flow.expression.values import evaluate
 
 __all__ = ["Values", "condition_names", "truths", "values_of"]
 
@@ -29,12 +29,14 @@ class Values:
         frame: their values, one row for each.
         dead: dead letters of the others, or None.
         dead_order: their orders.
+        good: for each row that came, whether it is one of the batch; None where all are.
     """
 
     batch: Batch
     frame: pl.DataFrame
     dead: pl.DataFrame | None = None
     dead_order: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
+    good: np.ndarray | None = None
 
 
 def values_of(step: str, batch: Batch, expressions: Mapping[str, Expression]) -> Values:
@@ -53,7 +55,7 @@ def values_of(step: str, batch: Batch, expressions: Mapping[str, Expression]) ->
     good[list(refused)] = False
     kept = batch.keep(good)
     dead = dead_letters(step, batch.frame.filter(pl.Series(~good)), [refused[row] for row in sorted(refused)])
-    return Values(kept, evaluate(kept.frame, expressions), dead, batch.order[~good])
+    return Values(kept, evaluate(kept.frame, expressions), dead, batch.order[~good], good)
 
 
 def _refused(frame: pl.DataFrame, expressions: Mapping[str, Expression], first: int) -> dict[int, str]:

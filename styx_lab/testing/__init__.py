@@ -15,14 +15,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from styx_lab.testing.clock import FakeClock
     from styx_lab.testing.operators import check_operator
     from styx_lab.testing.scorers import check_scorer
+    from styx_lab.testing.script import Script
+    from styx_lab.testing.script_run import ENGINES, Played
     from styx_lab.testing.sinks import check_sink
     from styx_lab.testing.sources import check_source
     from styx_lab.testing.stores import check_store
-    from styx_lab.testing.clock import FakeClock
-    from styx_lab.testing.script import Script
-    from styx_lab.testing.script_run import ENGINES, Played
 
 __all__ = [
     "ENGINES",

@@ -11,13 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
-import polars as pl
 
 from styx_lab.core.batch import Batch, Int64s, Steps
 from styx_lab.core.events import canonical_lines
 from styx_lab.core.operator import LATE, OUT, Emission, Operator
 from styx_lab.core.state import GROUP, KEY_GROUPS, State, decode_state, encode_state
-from styx_lab.errors import CheckpointError
 
 __all__ = ["check_operator"]
 

@@ -90,7 +90,7 @@ _FATES: Final = (*["plain"] * 16, "duplicate", *_BROKEN)
 
 
 @st.composite
-def scripts(  # noqa: PLR0913 - each is a way in which events may be bad
+def scripts(
     draw: st.DrawFn,
     *,
     sources: Sequence[str] = ("payments",),

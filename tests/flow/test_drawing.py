@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from styx_lab.core.operator import LATE
 from styx_lab.flow.aggregate import count, sum
 from styx_lab.flow.drawing import mermaid, svg, text
-from styx_lab.flow.drawing_label import cut, width
-from styx_lab.flow.drawing_layout import lay_out, links
+from styx_lab.flow.drawing.label import cut, width
+from styx_lab.flow.drawing.layout import lay_out, links
 from styx_lab.flow.flow import Flow, flow
 from styx_lab.flow.pattern import Pattern
 from styx_lab.flow.steps import WindowStep

@@ -14,7 +14,7 @@ from polars import col, lit
 
 from styx_lab.errors import ExpressionError
 from styx_lab.flow.expression import Expression
-from styx_lab.flow.expression_values import evaluate
+from styx_lab.flow.expression.values import evaluate
 
 SCHEMA: dict[str, pl.DataType] = {
     "amount": pl.Float64(),

@@ -21,8 +21,8 @@ from polars import col, lit
 
 from styx_lab.core.events import canonical_lines
 from styx_lab.flow.expression import Expression
-from styx_lab.flow.expression_values import evaluate
-from styx_lab.flow.rowwise import BY_NAME, BY_POLARS
+from styx_lab.flow.expression.rowwise import BY_NAME, BY_POLARS
+from styx_lab.flow.expression.values import evaluate
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "expressions.json"
 NOON = datetime(2024, 2, 29, 12, 34, 56, 789_000, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 
 from styx_lab.errors import ExpressionError
 from styx_lab.flow.expression import Expression
-from styx_lab.flow.expression_values import evaluate
+from styx_lab.flow.expression.values import evaluate
 
 FRAME = pl.DataFrame(
     {

@@ -56,7 +56,7 @@ class ResultKeys:
             self._learn(np.unique(missing))
         texts = self._texts[self._at[slots]]
         edges = np.flatnonzero(np.diff(ends, prepend=ends[0] - 1))
-        suffixes = pl.Series([f"{end - size},{end},0]" for end in ends[edges].tolist()])
+        suffixes = pl.Series([f"{end - size},{end},0]]" for end in ends[edges].tolist()])
         runs = np.repeat(np.arange(len(edges)), np.diff(edges, append=len(ends)))
         return texts.drop(_PREFIX), texts[_PREFIX] + suffixes[runs]
 
@@ -69,7 +69,7 @@ class ResultKeys:
             self._at = np.full(2 * self._index.capacity, _NONE, np.int64)
         keys = [self._index.keys[slot] for slot in slots.tolist()]
         parts = [key if isinstance(key, tuple) else (key,) for key in keys]
-        prefixes = [canonical_json((self._step, *key)).decode()[:-1] + "," for key in parts]
+        prefixes = [canonical_json((self._step, key)).decode()[:-1] + ",[" for key in parts]
         frame = self._index.frame(slots, self._schema)
         self._at[slots] = np.arange(len(self._texts), len(self._texts) + len(slots))
         texts = pl.DataFrame([*frame.get_columns(), pl.Series(_PREFIX, prefixes)])

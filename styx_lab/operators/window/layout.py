@@ -102,7 +102,7 @@ class Layout:
             if known.expression == expression:
                 return place
         where = f"{self.where}, {name!r}"
-        dtype = expression.check(dict(self.stream.columns), where=where)
+        dtype = expression.check(self.stream.readable, where=where)
         plain = next((column for column in self.stream.names if expression.polars().meta.eq(pl.col(column))), None)
         self._values.append(_Value(expression, dtype, plain))
         return len(self._values) - 1
@@ -129,21 +129,26 @@ class Layout:
             np.array(self.whole_start, np.int64),
         )
 
-    def values(self, frame: pl.DataFrame) -> tuple[Array, Array, Array]:
+    @property
+    def computed(self) -> dict[str, Expression]:
+        """The expressions that are more than a column, by the names under which `values` looks for their values."""
+        return {f"_{place}": value.expression for place, value in enumerate(self._values) if not value.plain}
+
+    def values(self, frame: pl.DataFrame, computed: pl.DataFrame) -> tuple[Array, Array, Array]:
         """The values of a batch's rows, as floats or whole numbers, and whether they are not null.
+
+        Args:
+            frame: the rows.
+            computed: the values of `computed` for them.
 
         Raises:
             DataError: when a whole number is beyond 64 bits.
         """
-        computed = {
-            f"_{place}": value.expression.polars() for place, value in enumerate(self._values) if not value.plain
-        }
-        wider = frame.with_columns(**computed) if computed else frame
         count, rows = len(self._values), frame.height
         reals, wholes = np.empty((count, rows)), np.empty((count, rows), np.int64)
         valid = np.ones((count, rows), np.bool_)
         for place, value in enumerate(self._values):
-            column = wider[value.plain or f"_{place}"]
+            column = frame[value.plain] if value.plain else computed[f"_{place}"]
             if column.null_count():
                 valid[place] = column.is_not_null().to_numpy()
                 column = column.fill_null(False if value.dtype == pl.Boolean else 0)

@@ -22,6 +22,7 @@ from styx_lab.core.state import GROUP, State
 from styx_lab.errors import CheckpointError
 from styx_lab.flow.steps import WindowStep
 from styx_lab.flow.types import StreamType
+from styx_lab.operators.values import values_of
 from styx_lab.operators.window import kernel as k
 from styx_lab.operators.window.keys import ResultKeys
 from styx_lab.operators.window.layout import Layout
@@ -99,7 +100,10 @@ class WindowOperator(Operator):
         if late or outside:
             rows = np.flatnonzero(verdicts == k.TAKEN)
             frame, times, orders, places = frame[rows], times[rows], orders[rows], places[rows]
-        values = self._layout.values(frame)
+        taken = values_of(self._step.name, Batch(frame, orders, batch.before, batch.steps), self._layout.computed)
+        if taken.dead is not None:
+            frame, times, orders, places = taken.batch.frame, times[taken.good], orders[taken.good], places[taken.good]
+        values = self._layout.values(frame, taken.frame)
         fired = self._panes.run(Rows(times, self._slots(frame), orders, places, *values), batch.before, steps)
         count = fired.rows.shape[1]
         out = self._emit(fired, batch) if count else Batch(self._no_results, _NO_ORDERS, batch.before, batch.steps)
@@ -107,6 +111,8 @@ class WindowOperator(Operator):
         counts = {"windows": count, "no_window": outside} if outside else {"windows": count}
         return Emission(
             {OUT: out, LATE: Batch(late_frame, late_order, batch.before, batch.steps)},
+            dead=taken.dead,
+            dead_order=taken.dead_order,
             late_order=late_order,
             counts=counts,
         )

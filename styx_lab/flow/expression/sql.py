@@ -12,8 +12,8 @@ from typing import Final
 import polars as pl
 
 from styx_lab.errors import ExpressionError
-from styx_lab.flow.expression_refusal import ALLOWED, CLOCK, WINDOW
-from styx_lab.flow.expression_tree import Tree, has_clock_literal, read_tree
+from styx_lab.flow.expression.refusal import ALLOWED, CLOCK, WINDOW
+from styx_lab.flow.expression.tree import Tree, has_clock_literal, read_tree
 
 __all__ = ["parse_sql"]
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from styx_lab.flow.expression import Expression
+from styx_lab.flow.expression.expression import Expression
 
 __all__ = ["evaluate"]
 

@@ -10,13 +10,13 @@ from typing import Final
 
 from styx_lab.core.events import EventKind
 from styx_lab.core.operator import LATE
-from styx_lab.flow.drawing_label import counted, cut, one_line, padded, width
-from styx_lab.flow.drawing_layout import Link, links
-from styx_lab.flow.drawing_svg import ACCENTS, svg
+from styx_lab.flow.drawing.as_svg import ACCENTS
+from styx_lab.flow.drawing.label import counted, cut, one_line, padded, width
+from styx_lab.flow.drawing.layout import Link, links
 from styx_lab.flow.flow import Flow
 from styx_lab.flow.steps import Port, SourceStep, Step, To
 
-__all__ = ["mermaid", "svg", "text"]
+__all__ = ["mermaid", "text"]
 
 _COLUMNS: Final = 100
 _NAME_COLUMNS: Final = 24

@@ -13,8 +13,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from styx_lab.core.events import EventKind
 from styx_lab.core.operator import LATE
-from styx_lab.flow.drawing_label import counted, cut, one_line
-from styx_lab.flow.drawing_layout import Box, Link, Point, lay_out, links
+from styx_lab.flow.drawing.label import counted, cut, one_line
+from styx_lab.flow.drawing.layout import Box, Link, Point, lay_out, links
 from styx_lab.flow.flow import Flow
 from styx_lab.flow.steps import Port, Step, To
 from styx_lab.flow.types import StreamType

@@ -18,9 +18,9 @@ import polars as pl
 
 from styx_lab.core.schema import dtype_from_json, dtype_to_json
 from styx_lab.errors import ExpressionError, SchemaError
-from styx_lab.flow.expression_literal import build_literal, literal_text, polars_dtype, read_literal
-from styx_lab.flow.expression_refusal import refusal
-from styx_lab.flow.rowwise import BY_NAME, BY_POLARS, OPERATORS, Function
+from styx_lab.flow.expression.literal import build_literal, literal_text, polars_dtype, read_literal
+from styx_lab.flow.expression.refusal import refusal
+from styx_lab.flow.expression.rowwise import BY_NAME, BY_POLARS, OPERATORS, Function
 
 __all__ = ["Tree", "build_tree", "columns_of", "has_clock_literal", "parts_of", "read_tree", "tree_text"]
 

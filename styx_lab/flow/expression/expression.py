@@ -19,8 +19,8 @@ import polars as pl
 from styx_lab.core.events import canonical_json
 from styx_lab.core.schema import dtype_to_json
 from styx_lab.errors import ExpressionError, SchemaError
-from styx_lab.flow.expression_sql import parse_sql
-from styx_lab.flow.expression_tree import Tree, build_tree, columns_of, parts_of, read_tree, tree_text
+from styx_lab.flow.expression.sql import parse_sql
+from styx_lab.flow.expression.tree import Tree, build_tree, columns_of, parts_of, read_tree, tree_text
 
 __all__ = ["Expression"]
 
@@ -122,7 +122,7 @@ class Expression:
         return stored
 
     def polars(self) -> pl.Expr:
-        """The Polars expression, built once; `expression_values.evaluate` runs it so that the law holds."""
+        """The Polars expression, built once; `values.evaluate` runs it so that the law holds."""
         return self._polars
 
     def columns(self) -> frozenset[str]:

@@ -1,0 +1,115 @@
+"""Take the pictures of the documents from a real browser: `.venv/bin/python tools/screenshots.py [--dark] [FOLDER]`.
+
+Law: a picture shows what a user sees. The notebook is the committed one, in JupyterLab as it comes; nothing is drawn in.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from playwright.sync_api import sync_playwright
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tools.chromium import Chromium, find_or_fetch  # noqa: E402
+from tools.lab_server import lab_server  # noqa: E402
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+__all__ = ["open_notebook", "run_all"]
+
+NOTEBOOK: Final = "01_card_fraud.ipynb"
+IMAGES: Final = ROOT / "docs" / "images"
+PATIENCE_MS: Final = 180_000
+HALFWAY: Final = 110_000
+_SYSTEM_FONTS: Final = Path("/usr/share/fonts")
+_FONTS: Final = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>{folders}<cachedir>{cache}</cachedir>
+<alias><family>monospace</family><prefer><family>DejaVu Sans Mono</family></prefer></alias>
+<alias><family>sans-serif</family><prefer><family>Open Sans</family></prefer></alias>
+<alias><family>system-ui</family><prefer><family>Open Sans</family></prefer></alias>
+</fontconfig>
+"""
+
+
+def open_notebook(page: Page, address: str) -> None:
+    """Open a notebook in JupyterLab, and wait until its kernel is idle."""
+    page.goto(address, timeout=PATIENCE_MS)
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=PATIENCE_MS)
+    wait_idle(page)
+
+
+def wait_idle(page: Page) -> None:
+    """Wait until the kernel has nothing to do."""
+    page.locator("#jp-bottom-panel, #jp-main-statusbar").get_by_text("| Idle").first.wait_for(timeout=PATIENCE_MS)
+
+
+def run_all(page: Page) -> None:
+    """Choose Run, Run All Cells."""
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+def main(arguments: list[str]) -> int:
+    """Take them all."""
+    dark = "--dark" in arguments
+    named = [one for one in arguments if not one.startswith("-")]
+    images = Path(named[0]) if named else IMAGES
+    images.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="styx-screenshots-") as folder, sync_playwright() as playwright:
+        work, home = Path(folder) / "notebooks", Path(folder) / "home"
+        work.mkdir()
+        home.mkdir()
+        shutil.copy(ROOT / "notebooks" / NOTEBOOK, work)
+        browser = playwright.chromium.launch(**_with_fonts(find_or_fetch(), home))
+        with lab_server(work, home, dark=dark) as server:
+            page = browser.new_page(viewport={"width": 1240, "height": 1000})
+            open_notebook(page, server.address(NOTEBOOK))
+            # The notebook alone: the list of files has one file in it.
+            page.keyboard.press("Control+b")
+            run_all(page)
+            monitor = page.locator(".styx-monitor[data-status=running]")
+            monitor.wait_for(timeout=PATIENCE_MS)
+            monitor.evaluate("monitor => monitor.closest('.jp-Cell').scrollIntoView({block: 'start'})")
+            page.wait_for_function(_READ_MORE_THAN, arg=HALFWAY, timeout=PATIENCE_MS)
+            page.screenshot(path=images / "monitor.png")
+            page.locator(".styx-monitor[data-status=finished]").wait_for(timeout=PATIENCE_MS)
+            wait_idle(page)
+            page.locator(".jp-WindowedPanel-outer").evaluate("outer => { outer.scrollTop = 0; }")
+            page.locator(".jp-Notebook .jp-Cell").first.click()
+            page.locator(".jp-Notebook .jp-RenderedHTMLCommon table").first.wait_for(timeout=PATIENCE_MS)
+            page.screenshot(path=images / "notebook.png")
+        browser.close()
+    for path in sorted(images.glob("*.png")):
+        print(f"{path.name}: {path.stat().st_size:,} bytes")
+    return 0
+
+
+_READ_MORE_THAN: Final = """least => {
+    const line = document.querySelector(".styx-monitor [data-step=payments] [data-figures]");
+    const read = line && line.textContent.replaceAll(",", "").match(/^read(\\d+)/);
+    return read && Number(read[1]) > least;
+}"""
+
+
+def _with_fonts(chromium: Chromium, home: Path) -> dict[str, Any]:
+    """Options to start the browser with; the fetched one has no monospaced font of its own, so the system's are added."""
+    options = chromium.launch_options()
+    own = chromium.extra.get("FONTCONFIG_PATH")
+    if own is not None and _SYSTEM_FONTS.is_dir():
+        folders = "".join(f"<dir>{folder}</dir>" for folder in (own, _SYSTEM_FONTS))
+        (home / "fonts.conf").write_text(_FONTS.format(folders=folders, cache=home / "fonts"))
+        environment = options["env"]
+        assert isinstance(environment, dict)
+        environment |= {"FONTCONFIG_PATH": str(home), "FONTCONFIG_FILE": str(home / "fonts.conf")}
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
