@@ -34,7 +34,11 @@ def execute(path: Path, folder: Path, *, seconds: int = 300) -> nbformat.Noteboo
     """
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     client = NotebookClient(
-        notebook, timeout=seconds, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+        notebook,
+        timeout=seconds,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        coalesce_streams=True,
     )
     client.execute()
     return notebook
@@ -78,6 +82,8 @@ def _texts(output: Any) -> list[str]:
 
 def main() -> int:
     """Run every notebook in a folder of its own, and write its outputs into it."""
+    os.environ.pop("STYX_HOME", None)
+    os.environ.pop("STYX_SAMPLES", None)
     for path in NOTEBOOKS:
         print(f"{path.name}", flush=True)
         with tempfile.TemporaryDirectory(prefix="styx-notebook-") as folder:

@@ -16,7 +16,7 @@ from playwright.sync_api import sync_playwright
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tools.chromium import Chromium, find_or_fetch  # noqa: E402
+from tools.chromium import ARGUMENTS, Chromium, find_or_fetch  # noqa: E402
 from tools.lab_server import lab_server  # noqa: E402
 
 if TYPE_CHECKING:
@@ -69,15 +69,14 @@ def main(arguments: list[str]) -> int:
         shutil.copy(ROOT / "notebooks" / NOTEBOOK, work)
         browser = playwright.chromium.launch(**_with_fonts(find_or_fetch(), home))
         with lab_server(work, home, dark=dark) as server:
-            page = browser.new_page(viewport={"width": 1240, "height": 1000})
+            page = browser.new_page(viewport={"width": 1240, "height": 1100})
             open_notebook(page, server.address(NOTEBOOK))
             # The notebook alone: the list of files has one file in it.
             page.keyboard.press("Control+b")
             run_all(page)
-            monitor = page.locator(".styx-monitor[data-status=running]")
-            monitor.wait_for(timeout=PATIENCE_MS)
-            monitor.evaluate("monitor => monitor.closest('.jp-Cell').scrollIntoView({block: 'start'})")
+            page.locator(".styx-monitor[data-status=running]").wait_for(timeout=PATIENCE_MS)
             page.wait_for_function(_READ_MORE_THAN, arg=HALFWAY, timeout=PATIENCE_MS)
+            page.locator(".styx-monitor").evaluate("it => it.closest('.jp-Cell').scrollIntoView({block: 'start'})")
             page.screenshot(path=images / "monitor.png")
             page.locator(".styx-monitor[data-status=finished]").wait_for(timeout=PATIENCE_MS)
             wait_idle(page)
@@ -105,6 +104,8 @@ def _with_fonts(chromium: Chromium, home: Path) -> dict[str, Any]:
     if own is not None and _SYSTEM_FONTS.is_dir():
         folders = "".join(f"<dir>{folder}</dir>" for folder in (own, _SYSTEM_FONTS))
         (home / "fonts.conf").write_text(_FONTS.format(folders=folders, cache=home / "fonts"))
+        # Signs stand where the font wants them, as on a screen of today.
+        options["args"] = [*ARGUMENTS, "--font-render-hinting=none"]
         environment = options["env"]
         assert isinstance(environment, dict)
         environment |= {"FONTCONFIG_PATH": str(home), "FONTCONFIG_FILE": str(home / "fonts.conf")}

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from styx_lab.core.batch import Batch, Int64s, Steps
-from styx_lab.core.events import canonical_lines
+from styx_lab.core.events import TIME, canonical_lines
 from styx_lab.core.operator import LATE, OUT, Emission, Operator
 from styx_lab.core.state import GROUP, KEY_GROUPS, State, decode_state, encode_state
 
@@ -41,7 +41,9 @@ class _Said:
             steps = (batch.steps.order.tolist(), batch.steps.mark.tolist(), batch.steps.clock.tolist())
             self.steps.setdefault(name, []).extend(zip(*steps, strict=True))
         if emission.dead is not None:
-            self.dead += zip(emission.dead_order.tolist(), canonical_lines(emission.dead), strict=True)
+            orders = [*emission.dead_order.tolist(), *emission.lost_order.tolist()]
+            # In the order of the sequence, as an engine puts them.
+            self.dead += sorted(zip(orders, canonical_lines(emission.dead), strict=True), key=lambda one: one[0])
         self.late += emission.late_order.tolist()
         self.counts.update(emission.counts)
         self.came += sum(len(batch) for batch in inputs)
@@ -105,21 +107,32 @@ def _check_emission(inputs: Sequence[Batch], emission: Emission) -> None:
     end = max((int(array[-1]) for one in inputs for array in (one.order, one.steps.order) if len(array)), default=None)
     for name, batch in emission.ports.items():
         assert len(batch.order) == len(batch), f"port {name!r} has one order a row"
-        assert (np.diff(batch.order) >= 0).all(), f"the orders of port {name!r} rise weakly; got {batch.order.tolist()}"
-        assert (np.diff(batch.steps.order) > 0).all(), f"the steps of port {name!r} rise in order"
-        assert (np.diff(batch.steps.mark) > 0).all(), f"the steps of port {name!r} rise in mark"
+        assert (batch.order[1:] >= batch.order[:-1]).all(), (
+            f"the orders of port {name!r} rise weakly; got {batch.order.tolist()}"
+        )
+        assert (batch.steps.order[1:] > batch.steps.order[:-1]).all(), f"the steps of port {name!r} rise in order"
+        assert (batch.steps.mark[1:] > batch.steps.mark[:-1]).all(), f"the steps of port {name!r} rise in mark"
         given = {order for one in inputs for order in one.steps.order.tolist()}
         assert given.issuperset(batch.steps.order.tolist()), f"port {name!r} has no step that its inputs had not"
         places = given | {order for one in inputs for order in one.order.tolist()}
         assert places.issuperset(batch.order.tolist()), (
             f"a row of port {name!r} has the order of the event or step that caused it"
         )
+        if name == OUT and TIME in batch.frame.columns:
+            _check_in_time(batch)
         if end is not None and len(batch):
             assert int(batch.order[-1]) <= end, f"no row of port {name!r} is beyond its slice"
         if len(inputs) == 1:
             assert batch.steps.order.tolist() == inputs[0].steps.order.tolist(), f"port {name!r} keeps all steps"
             assert batch.before == inputs[0].before, f"port {name!r} has the watermark before its input"
     _check_fates(inputs, emission)
+
+
+def _check_in_time(batch: Batch) -> None:
+    """A row that a step fired must not be late for the next operator."""
+    fired = np.isin(batch.order, batch.steps.order)
+    times = batch.frame[TIME].to_physical().to_numpy()
+    assert (times[fired] > batch.watermarks()[fired]).all(), "what a watermark step fires is not late at that step"
 
 
 def _check_fates(inputs: Sequence[Batch], emission: Emission) -> None:

@@ -84,7 +84,10 @@ def ended() -> Callable[[subprocess.Popen[str]], Done]:
 
 def _started(*arguments: object, **options: Any) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "styx_lab.cli.main", *map(str, arguments)]
-    return subprocess.Popen(command, **({"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options))
+    # Output is held back until it is flushed, as it is for users, whatever this environment asks Python for.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    usual = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment}
+    return subprocess.Popen(command, **(usual | options))
 
 
 def _ended(process: subprocess.Popen[str]) -> Done:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from styx_lab.cli.signals import StopOnSignal
 from styx_lab.engines.runner.journal import committed_count
 
 
@@ -109,6 +111,20 @@ def test_a_second_ctrl_c_ends_it_at_once_and_loses_nothing(job, undisturbed, end
     assert "Traceback" not in done.err
     assert ended(job()).code == 0
     assert job.lines() == undisturbed
+
+
+def test_signals_set_the_event_in_another_thread_and_only_a_second_ctrl_c_raises():
+    before = signal.getsignal(signal.SIGINT)
+    said = []
+    with StopOnSignal(said.append) as signals:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert signals.stop.wait(60)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert signals.interrupted == 1
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert [text.partition(":")[0] for text in said] == ["SIGINT"]
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_savepoint_and_stop_from_another_process(job, styx, promoted, undisturbed, data, ended):

@@ -119,7 +119,7 @@ def test_expressions_are_equal_when_their_json_is() -> None:
     assert hash(one) == hash(other)
     assert len({one, other, of(col("amount") > 500.0), of("amount > 500")}) == 3
     assert of(one) is one
-    assert one.polars() is one.polars()
+    assert one.stages is one.stages
 
 
 def test_its_json_is_a_copy() -> None:

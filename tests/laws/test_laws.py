@@ -18,8 +18,8 @@ from tests.laws.verbs import BOUND, MODELS, VERBS, Case, all_cases
 pytestmark = pytest.mark.laws
 
 CASES = pytest.mark.parametrize("case", all_cases(), ids=str)
-# Each law is tried on some thirty flows: a third of the profile's examples for each is more than enough for all.
-FEWER = settings(max_examples=max(1, settings().max_examples // 3))
+# Each law is tried on some thirty flows: a quarter of the profile's examples for each is enough.
+FEWER = settings(max_examples=max(1, settings().max_examples // 4))
 SIZES = st.sampled_from([1, 2, 3, 7, 10_000])
 
 
@@ -106,7 +106,9 @@ def timeless(played: Played, output: str) -> list[str]:
 
     def strip(value: Any) -> Any:
         if isinstance(value, dict):
+            # A dead letter's payload is the row's JSON where the source handed out rows.
             left = ("_arrival", "_detected", "_offset", "_origin", "id", "detected", "notified", "offset", "arrival")
+            left += ("payload",)
             return {name: strip(one) for name, one in value.items() if name not in left}
         return [strip(one) for one in value] if isinstance(value, list) else value
 
@@ -150,7 +152,8 @@ def assert_nothing_silent(played: Played, case: Case, *, events: int) -> None:
         if step.verb == "to":
             assert counters["in"] == len(played.lines[step.name])
     dead = Counter(row["step"] for row in played.rows("dead_letters"))
-    assert dead == {name: one["dead"] for name, one in played.counters.items() if one["dead"]}
+    letters = {name: one["dead"] + one.get("dead_matches", 0) for name, one in played.counters.items()}
+    assert dead == {name: count for name, count in letters.items() if count}
     assert all(row["reason"] for row in played.rows("dead_letters"))
     summary = played.summary
     assert summary["events"] == events == sum(played.counters[name]["read"] for name in case.sources)

@@ -171,7 +171,9 @@ def _window_cases() -> list[Case]:
     sliding = _source().window(Sliding("40ms", every="10ms"), **AGGREGATES)
     gaps = _source().window(Sliding("5ms", every="20ms"), n=agg.count(), total=agg.sum("amount"))
     unkeyed = _source(keyed=False).window(Tumbling("25ms"), **AGGREGATES)
-    again = tumbling.key_by("card_id").window(Tumbling("100ms"), name="again", windows=agg.count(), sum=agg.sum("total"))
+    again = tumbling.key_by("card_id").window(
+        Tumbling("100ms"), name="again", windows=agg.count(), sum=agg.sum("total")
+    )
     return [
         Case("window-tumbling", flow("window", tumbling.to("out"), tumbling.late.to("late")), ordered=True),
         Case("window-sliding", flow("window", sliding.to("out"), sliding.late.to("late")), ordered=True),
@@ -182,7 +184,9 @@ def _window_cases() -> list[Case]:
 
 
 def _detect_cases() -> list[Case]:
-    testing = _source().detect(TESTING, amount="drain.amount", first=pl.col("declined").struct.field("tries").list.sum())
+    testing = _source().detect(
+        TESTING, amount="drain.amount", first=pl.col("declined").struct.field("tries").list.sum()
+    )
     strict = _source().detect(Pattern.begin("a").where("tries >= 2").next("b").where("amount > 500"))
     single = _source().detect(Pattern.begin("any"))
     endless = _source().detect(Pattern.begin("a").where("status = 'ok'").followed_by("b").where("status = 'declined'"))

@@ -19,8 +19,9 @@ import polars as pl
 from styx_lab.core.events import canonical_json
 from styx_lab.core.schema import dtype_to_json
 from styx_lab.errors import ExpressionError, SchemaError
-from styx_lab.flow.expression.sql import parse_sql
-from styx_lab.flow.expression.tree import Tree, build_tree, columns_of, parts_of, read_tree, tree_text
+from styx_lab.flow.expression.sql import parse_sql, sql_stages
+from styx_lab.flow.expression.stages import Stages
+from styx_lab.flow.expression.tree import Tree, build_stages, build_tree, columns_of, parts_of, read_tree, tree_text
 
 __all__ = ["Expression"]
 
@@ -56,7 +57,7 @@ class Expression:
     _identity: bytes
     text: str = field(compare=False)
     _tree: Tree = field(compare=False)
-    _polars: pl.Expr = field(compare=False)
+    _stages: Stages = field(compare=False)
 
     @staticmethod
     def of(value: str | pl.Expr | Expression, *, where: str) -> Expression:
@@ -75,8 +76,8 @@ class Expression:
         if isinstance(value, Expression):
             return value
         if isinstance(value, str):
-            parsed, tree = parse_sql(value, where=where)
-            return Expression(canonical_json({"sql": value}), value, tree, parsed)
+            tree = parse_sql(value, where=where)
+            return Expression(canonical_json({"sql": value}), value, tree, sql_stages(value))
         if isinstance(value, pl.Expr):
             return _from_tree(read_tree(value, where=where), where)
         raise ExpressionError(
@@ -121,9 +122,10 @@ class Expression:
         stored: dict[str, Any] = msgspec.json.decode(self._identity)
         return stored
 
-    def polars(self) -> pl.Expr:
-        """The Polars expression, built once; `values.evaluate` runs it so that the law holds."""
-        return self._polars
+    @property
+    def stages(self) -> Stages:
+        """The Polars expressions, built once; `values.evaluate` runs them so that the law holds."""
+        return self._stages
 
     def columns(self) -> frozenset[str]:
         """The columns that it reads."""
@@ -144,15 +146,14 @@ class Expression:
             ExpressionError: on an unknown column or part, on types that do not fit, on a condition that is none.
         """
         self._check_columns(schema, where)
-        value = self._polars.alias(_RESULT)
         try:
-            dtype = _one_row(schema, _null).clear().with_columns(value).schema[_RESULT]
-            _one_row(schema, _null).with_columns(value)
+            dtype = self._stages.over(_one_row(schema, _null).clear(), _RESULT).schema[_RESULT]
+            self._stages.over(_one_row(schema, _null), _RESULT)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise self._misfit(schema, error, where) from error
         # Polars finds that types do not fit when it meets a value, in some functions; nulls alone pass.
         try:
-            _one_row(schema, _some).with_columns(value)
+            self._stages.over(_one_row(schema, _some), _RESULT)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             if _OF_TYPES.search(str(error)):
                 raise self._misfit(schema, error, where) from error
@@ -235,7 +236,7 @@ def _some(dtype: Any) -> Any:
 
 def _from_tree(tree: Tree, where: str) -> Expression:
     # Built of the tree even when the user's own is at hand, so that what runs now is what runs after loading.
-    built = build_tree(tree, where=where)
+    built = build_stages(tree, where=where)
     identity = canonical_json({"version": _VERSION, "tree": tree})
     kept: Tree = msgspec.json.decode(identity)["tree"]
     return Expression(identity, tree_text(kept), kept, built)

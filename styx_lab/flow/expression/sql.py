@@ -7,15 +7,17 @@ opens a file that a subquery names, so both are found in the text itself; one th
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 import polars as pl
 
 from styx_lab.errors import ExpressionError
 from styx_lab.flow.expression.refusal import ALLOWED, CLOCK, WINDOW
+from styx_lab.flow.expression.stages import Stages
 from styx_lab.flow.expression.tree import Tree, has_clock_literal, read_tree
 
-__all__ = ["parse_sql"]
+__all__ = ["parse_sql", "sql_stages"]
 
 _WORD: Final = re.compile(
     r"""(?P<text>'(?:[^']|'')*')
@@ -43,11 +45,12 @@ _AGGREGATES: Final = frozenset(
     }
 )  # fmt: skip
 _TYPED: Final = frozenset({"DATE", "DATETIME", "TIMESTAMP", "TIMESTAMPTZ"})
+_CHOICES: Final = frozenset({"COALESCE", "IFNULL", "NVL", "NULLIF", "IF"})
 _SUBQUERY: Final = re.compile(r"SELECT|(READ|SCAN)_\w+")
 
 
-def parse_sql(text: str, *, where: str) -> tuple[pl.Expr, Tree]:
-    """The Polars expression of a SQL text, and its tree.
+def parse_sql(text: str, *, where: str) -> Tree:
+    """The tree of a SQL text.
 
     Raises:
         ExpressionError: on text that is no SQL expression, or that is not row-wise.
@@ -67,7 +70,57 @@ def parse_sql(text: str, *, where: str) -> tuple[pl.Expr, Tree]:
     tree = read_tree(expression, where=where, sql=True)
     if has_clock_literal(tree) and not typed:
         raise ExpressionError("the text reads the clock", where=where, got=text, hint=CLOCK)
-    return expression, tree
+    return tree
+
+
+def sql_stages(text: str) -> Stages:
+    """A SQL text that `parse_sql` took, with the choices in it (`CASE`, `COALESCE` and the like) as stages."""
+    stages: list[tuple[str, pl.Expr]] = []
+
+    def without_choices(part: str) -> str:
+        """The text with each outermost choice in it as the name of a column."""
+        done, at = "", 0
+        for start, end in _choices(part):
+            choice = pl.sql_expr(_inside(part[start:end], without_choices))
+            stages.append((f"\0stage {len(stages)}", choice))
+            done += f'{part[at:start]}"{stages[-1][0]}"'
+            at = end
+        return done + part[at:]
+
+    whole = text.strip()
+    # The whole expression is written out by whoever evaluates it.
+    last = _inside(whole, without_choices) if _choices(whole) == [(0, len(whole))] else without_choices(whole)
+    return Stages(tuple(stages), pl.sql_expr(last))
+
+
+def _choices(text: str) -> list[tuple[int, int]]:
+    """Where the outermost choices of a text are."""
+    found: list[tuple[int, int]] = []
+    tokens = [token for token in _WORD.finditer(text) if token.lastgroup != "space"]
+    ends: list[str] = []
+    start = -1
+    for place, token in enumerate(tokens):
+        word = token.group().upper() if token.lastgroup == "name" else token.group()
+        called = place + 1 < len(tokens) and tokens[place + 1].group() == "("
+        if start < 0 and (word == "CASE" or (word in _CHOICES and called)):
+            start, ends = token.start(), []
+        if start < 0:
+            continue
+        if word in ("CASE", "("):
+            ends.append("END" if word == "CASE" else ")")
+        elif ends and word == ends[-1]:
+            ends.pop()
+            if not ends:
+                found.append((start, token.end()))
+                start = -1
+    return found
+
+
+def _inside(choice: str, change: Callable[[str], str]) -> str:
+    """A choice with its inside changed: what stands between `CASE` and `END`, or between the brackets."""
+    head = len("CASE") if choice[:4].upper() == "CASE" else choice.index("(") + 1
+    tail = len(choice) - (len("END") if choice[-1] != ")" else 1)
+    return choice[:head] + change(choice[head:tail]) + choice[tail:]
 
 
 def _inspect(text: str, where: str) -> bool:

@@ -21,8 +21,18 @@ from styx_lab.errors import ExpressionError, SchemaError
 from styx_lab.flow.expression.literal import build_literal, literal_text, polars_dtype, read_literal
 from styx_lab.flow.expression.refusal import refusal
 from styx_lab.flow.expression.rowwise import BY_NAME, BY_POLARS, OPERATORS, Function
+from styx_lab.flow.expression.stages import CHOICES, Stages
 
-__all__ = ["Tree", "build_tree", "columns_of", "has_clock_literal", "parts_of", "read_tree", "tree_text"]
+__all__ = [
+    "Tree",
+    "build_stages",
+    "build_tree",
+    "columns_of",
+    "has_clock_literal",
+    "parts_of",
+    "read_tree",
+    "tree_text",
+]
 
 Tree = dict[str, Any]
 
@@ -199,6 +209,17 @@ def _fits(function: Function, arguments: int, options: dict[str, Any]) -> bool:
     )
 
 
+def build_stages(tree: Any, *, where: str) -> Stages:
+    """The Polars expression of a tree, with the choices in it as stages.
+
+    Raises:
+        ExpressionError: when it is no tree of this version.
+    """
+    builder = _Builder(where, staged=True)
+    last = builder.node(tree, 0)
+    return Stages(tuple(builder.stages), last)
+
+
 def build_tree(tree: Any, *, where: str) -> pl.Expr:
     """The Polars expression of a tree, which may come from anywhere.
 
@@ -211,8 +232,10 @@ def build_tree(tree: Any, *, where: str) -> pl.Expr:
 class _Builder:
     """Builds a Polars expression; whatever is not exactly as it must be is refused."""
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, *, staged: bool = False) -> None:
         self._where = where
+        self._staged = staged
+        self.stages: list[tuple[str, pl.Expr]] = []
 
     def node(self, tree: Any, depth: int, *, lists: bool = False) -> pl.Expr:
         if depth > _DEPTH:
@@ -228,7 +251,12 @@ class _Builder:
                 raise self._bad("a list of constants belongs in is_in, and there alone", tree)
             return self._guarded(lambda: build_literal(tree["literal"]), tree)
         if isinstance(tree, dict) and {"call", "of"} <= tree.keys() <= {"call", "of", "with"}:
-            return self._call(tree["call"], tree["of"], tree.get("with", {}), depth + 1)
+            built = self._call(tree["call"], tree["of"], tree.get("with", {}), depth + 1)
+            # The whole expression is written out by whoever evaluates it.
+            if self._staged and depth and tree["call"] in CHOICES:
+                self.stages.append((f"\0stage {len(self.stages)}", built))
+                return pl.col(self.stages[-1][0])
+            return built
         raise self._bad("not a column, a constant or a call", tree)
 
     def _call(self, name: Any, of: Any, options: Any, depth: int) -> pl.Expr:

@@ -1,9 +1,9 @@
 """The values of expressions over a frame of events: the one way in which operators evaluate them.
 
 Law (re-chunking): the values are the same, to the last bit, however the events are cut into frames. Polars breaks it in
-one place: where a side of a division has one value for all rows, it multiplies by the reciprocal; in a frame or chunk
-of one row every column looks like that, as does a constant column, and there it divides. So expressions are evaluated
-over one chunk of two rows at least, with every column written out.
+one place: where a side of an operation has one value for all rows, it takes a short cut (a division multiplies by the
+reciprocal); in a frame or chunk of one row every column looks like that. So expressions are evaluated over one chunk of
+two rows at least, with every column written out, and with every choice in them written out first (see `stages.py`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from styx_lab.flow.expression.expression import Expression
+from styx_lab.flow.expression.stages import written_out
 
 __all__ = ["evaluate"]
 
@@ -34,11 +35,15 @@ def evaluate(frame: pl.DataFrame, expressions: Mapping[str, Expression]) -> pl.D
     Raises:
         polars.exceptions.PolarsError: when a strict function meets a value that it cannot take, such as a strict cast.
     """
-    # Taken out as a series, a column is written out, also where Polars kept one value for all rows.
     read = frozenset().union(*(each.columns() for each in expressions.values())) or frame.columns[:1]
     columns = [frame.get_column(name) for name in sorted(read)]
     if frame.height == 1:
         columns = [column.gather([0, 0]) for column in columns]
-    written_out = pl.DataFrame(columns).rechunk()
-    values = written_out.with_columns(each.polars().alias(name) for name, each in expressions.items())
-    return pl.DataFrame([values[name][: frame.height] for name in expressions])
+    whole = written_out(pl.DataFrame(columns))
+    direct = {name: each.stages.last for name, each in expressions.items() if not each.stages.columns}
+    values = whole.with_columns(value.alias(name) for name, value in direct.items())
+    found = {name: values[name] for name in direct}
+    for name, each in expressions.items():
+        if name not in direct:
+            found[name] = each.stages.over(whole, name)[name]
+    return pl.DataFrame([found[name][: frame.height] for name in expressions])

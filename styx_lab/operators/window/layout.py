@@ -103,7 +103,7 @@ class Layout:
                 return place
         where = f"{self.where}, {name!r}"
         dtype = expression.check(self.stream.readable, where=where)
-        plain = next((column for column in self.stream.names if expression.polars().meta.eq(pl.col(column))), None)
+        plain = next((column for column in self.stream.names if expression.stages.last.meta.eq(pl.col(column))), None)
         self._values.append(_Value(expression, dtype, plain))
         return len(self._values) - 1
 

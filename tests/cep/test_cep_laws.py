@@ -1,0 +1,126 @@
+"""The laws, for patterns: the plain meaning, re-chunking, crash anywhere, order within the bound, nothing silent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from styx_lab.flow.pattern import Pattern
+from styx_lab.testing import check_operator
+from styx_lab.testing.strategies import CONDITIONS, patterns
+from tests.cep.kit import Condition, Mark, Script, batch, detect, detector, reference
+
+pytestmark = pytest.mark.laws
+
+COLUMNS: dict[str, pl.DataType] = {
+    "key": pl.String(),
+    "amount": pl.Float64(),
+    "status": pl.String(),
+    "tries": pl.Int64(),
+}
+
+
+def _known(test: Any, *names: str) -> Condition:
+    """A comparison: false where a value is missing."""
+    return lambda event: all(event[name] is not None for name in names) and bool(test(*(event[name] for name in names)))
+
+
+PLAIN: dict[str, Condition] = {
+    "status = 'declined'": _known(lambda status: status == "declined", "status"),
+    "status = 'ok'": _known(lambda status: status == "ok", "status"),
+    "status <> 'ok'": _known(lambda status: status != "ok", "status"),
+    "amount > 500": _known(lambda amount: amount > 500, "amount"),
+    "amount <= 500": _known(lambda amount: amount <= 500, "amount"),
+    "tries >= 2": _known(lambda tries: tries >= 2, "tries"),
+    "amount IS NULL": lambda event: event["amount"] is None,
+    "tries % 2 = 0": _known(lambda tries: tries % 2 == 0, "tries"),
+    "status = 'declined' OR amount > 500": lambda event: (
+        PLAIN["status = 'declined'"](event) or PLAIN["amount > 500"](event)
+    ),
+}
+
+EVENTS = st.fixed_dictionaries(
+    {
+        "t": st.integers(-20, 60),
+        "key": st.sampled_from("abc"),
+        "amount": st.sampled_from([None, 3.0, 500.0, 900.0]),
+        "status": st.sampled_from([None, "ok", "declined"]),
+        "tries": st.sampled_from([None, 0, 1, 2, 3]),
+    }
+)
+MARKS = st.builds(Mark, st.integers(-25, 70))
+
+
+@st.composite
+def scripts(draw: st.DrawFn) -> Script:
+    """Events and marks at any place; mostly times rise, so that matches begin and end all along."""
+    entries = draw(st.lists(st.one_of(EVENTS, EVENTS, EVENTS, MARKS), max_size=30))
+    if draw(st.booleans()):
+        return [
+            Mark(entry.at + 3 * place - 20) if isinstance(entry, Mark) else {**entry, "t": entry["t"] // 4 + 3 * place}
+            for place, entry in enumerate(entries)
+        ]
+    return entries
+
+
+DELAYS = st.one_of(st.none(), st.integers(0, 15))
+
+
+def _plain_parts(pattern: Pattern) -> list[tuple[str, str, list[Condition], int, bool]]:
+    return [
+        (part.name, part.relation, [PLAIN[one.text] for one in part.conditions], part.times or 1, part.consecutive)
+        for part in pattern.parts
+    ]
+
+
+def test_every_condition_has_its_plain_meaning() -> None:
+    assert set(PLAIN) == set(CONDITIONS)
+
+
+@given(patterns(), scripts(), DELAYS, st.sampled_from([1, 2, 7, 10_000]))
+def test_matches_are_those_of_the_plain_matcher_however_cut(
+    pattern: Pattern, script: Script, delay: int | None, size: int
+) -> None:
+    whole = batch(script, COLUMNS, delay=delay)
+    found, late = detect(detector(pattern, COLUMNS, "key"), "key", whole.slices(size))
+    expected, expected_late = reference(_plain_parts(pattern), pattern.within_ms, script, delay=delay)
+    assert found == expected
+    assert late == expected_late
+
+
+@given(patterns(), scripts(), DELAYS)
+def test_the_operator_keeps_its_contract(pattern: Pattern, script: Script, delay: int | None) -> None:
+    check_operator(lambda: detector(pattern, COLUMNS, "key"), batch(script, COLUMNS, delay=delay))
+
+
+@given(patterns(), st.lists(EVENTS, max_size=25), st.permutations(range(25)), st.integers(0, 100))
+def test_the_order_of_arrival_within_the_bound_does_not_show(
+    pattern: Pattern, events: list[dict[str, Any]], shuffled: list[int], bound: int
+) -> None:
+    # No two events at one time: of those the order of arrival counts, by definition.
+    distinct = [{**event, "t": 7 * place} for place, event in enumerate(events)]
+    # In order of time plus a delay of at most the bound, no event is late.
+    late = sorted(range(len(distinct)), key=lambda place: 7 * place + shuffled[place] * bound // 25)
+    one = batch(distinct, COLUMNS, delay=bound)
+    other = batch([distinct[place] for place in late], COLUMNS, delay=bound)
+    check_operator(lambda: detector(pattern, COLUMNS, "key"), one, reordered=[other], key=["key"])
+
+
+def test_memory_is_given_back() -> None:
+    """Keys, waiting events and partial matches go once nothing can use them."""
+    pattern = Pattern.begin("a").where("amount > 500").next("b").where("amount <= 500").within("10ms")
+    running = detector(pattern, COLUMNS, "key")
+    greatest = 0
+    for piece in range(30):
+        script = [
+            {"t": 1_000 * piece + place, "key": f"card-{piece}-{place}", "amount": 900.0, "status": "ok", "tries": 1}
+            for place in range(500)
+        ]
+        detect(running, "key", [batch(script, COLUMNS, delay=0)])
+        greatest = max(greatest, running.size()["keys"])
+    assert greatest < 12_000
+    assert running.size()["waiting"] == 0
