@@ -75,8 +75,9 @@ def main(arguments: list[str]) -> int:
             page.keyboard.press("Control+b")
             run_all(page)
             page.locator(".styx-monitor[data-status=running]").wait_for(timeout=PATIENCE_MS)
+            page.wait_for_function(_AT_THE_TOP, timeout=PATIENCE_MS)
             page.wait_for_function(_READ_MORE_THAN, arg=HALFWAY, timeout=PATIENCE_MS)
-            page.locator(".styx-monitor").evaluate("it => it.closest('.jp-Cell').scrollIntoView({block: 'start'})")
+            page.wait_for_function(_AT_THE_TOP, timeout=PATIENCE_MS)
             page.screenshot(path=images / "monitor.png")
             page.locator(".styx-monitor[data-status=finished]").wait_for(timeout=PATIENCE_MS)
             wait_idle(page)
@@ -90,6 +91,15 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+# Cells above it may still grow: scrolled to until it stays.
+_AT_THE_TOP: Final = """() => {
+    const cell = document.querySelector(".styx-monitor").closest(".jp-Cell");
+    const top = cell.closest(".jp-WindowedPanel-outer").getBoundingClientRect().top;
+    const off = Math.abs(cell.getBoundingClientRect().top - top);
+    window.styxSteady = off < 30 ? (window.styxSteady ?? 0) + 1 : 0;
+    if (off >= 30) cell.scrollIntoView({ block: "start" });
+    return window.styxSteady > 12;
+}"""
 _READ_MORE_THAN: Final = """least => {
     const line = document.querySelector(".styx-monitor [data-step=payments] [data-figures]");
     const read = line && line.textContent.replaceAll(",", "").match(/^read(\\d+)/);

@@ -131,10 +131,12 @@ def _ended(code: int) -> int:
     except BrokenPipeError:
         return _gone()
     except OSError as error:
-        failure = failure_of(error)
-        sys.stderr.write(f"{failure}\n")
         _drop_output()
-        return code or failure.exit_code
+        if code:  # what went wrong was said already
+            return code
+        failure = failure_of(error)
+        tell(failure, as_json=False)
+        return failure.exit_code
     return code
 
 

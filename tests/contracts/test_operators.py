@@ -78,7 +78,7 @@ class _Broken(Operator):
         late = np.empty(0, np.int64)
         match self._fault:
             case "order" if len(out):
-                out = Batch(out.frame, out.order + 1, out.before, out.steps)
+                out = Batch(out.frame, out.order - 1, out.before, out.steps)
             case "steps" if len(out.steps):
                 out = Batch(out.frame, out.order, out.before)
             case "late":

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import polars as pl
 import pytest
@@ -18,11 +16,11 @@ FRAME = pl.DataFrame({"amount": [1.0, None, 3.0, 900.0, 0.1], "tries": pl.Series
 
 
 @pytest.fixture(scope="module")
-def pmml() -> Iterator[bytes]:
+def pmml() -> bytes:
     random = np.random.default_rng(3)
     rows = pl.DataFrame({"amount": random.gamma(2, 100, 200), "tries": random.integers(0, 6, 200)})
     rows = rows.with_columns(fraud=(pl.col("amount") + 50 * pl.col("tries") > 300).cast(pl.Int8))
-    yield train(rows, target="fraud", features=["amount", "tries"], name="fraud").export()
+    return train(rows, target="fraud", features=["amount", "tries"], name="fraud").export()
 
 
 @pytest.mark.slow

@@ -94,8 +94,6 @@ class _Broken(MemorySource):
         self._fault = fault
         if fault == "partitions":
             self.partitions = (0, 0)
-        if fault == "format":
-            self.format = "json"
 
     def read(self, most: int) -> Any:
         at = super().position()["row"]
@@ -129,7 +127,6 @@ FAULTS = {
     "position is rough": "position after",
     "seek does nothing": "after seek",
     "partitions": "named twice",
-    "format": "gives payloads",
 }
 
 
@@ -137,3 +134,19 @@ FAULTS = {
 def test_the_contract_refuses_a_broken_source(fault: str) -> None:
     with pytest.raises(AssertionError, match=FAULTS[fault]):
         check_source(lambda: _Broken(fault))
+
+
+def test_the_contract_refuses_a_source_of_another_format() -> None:
+    class Misnamed:
+        """A source that says JSON and hands out columns."""
+
+        def __init__(self) -> None:
+            self._source = MemorySource(EVENTS, SCHEMA)
+
+        format = "json"
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._source, name)
+
+    with pytest.raises(AssertionError, match="gives payloads"):
+        check_source(Misnamed)

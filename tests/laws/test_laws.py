@@ -1,4 +1,4 @@
-"""The laws, for every verb, over every engine: re-chunking, parity, crash anywhere, order within the bound, nothing silent."""
+"""The laws, for every verb and engine: re-chunking, parity, crash anywhere, order within the bound, nothing silent."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_the_order_of_arrival_within_the_bound_does_not_show(case: Case, data: s
 
 
 def timeless(played: Played, output: str) -> list[str]:
-    """Rows without what says when and from which place of the input an event came: that is the order of arrival itself."""
+    """Rows without what says when, and from which place, an event came: that is the order of arrival itself."""
 
     def strip(value: Any) -> Any:
         if isinstance(value, dict):

@@ -88,8 +88,8 @@ class Case:
         name: what to call it.
         flow: the flow.
         sources: its sources.
-        ordered: whether per key also the order of its output is the same whatever the order of arrival within the bound;
-            of the others only which rows there are.
+        ordered: whether per key also the order of its output is the same whatever the order of arrival within the
+            bound; of the others only which rows there are.
     """
 
     name: str
