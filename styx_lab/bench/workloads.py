@@ -1,6 +1,6 @@
 """The product's side of the benchmarks: the works as flows, through the chain of operators, from memory to memory.
 
-Law: what is measured is what a user runs: a flow built with the public verbs, driven by the chain that the runner drives.
+Law: what is measured is what a user runs: a flow of the public verbs, driven by the chain that the runner drives.
 """
 
 from __future__ import annotations

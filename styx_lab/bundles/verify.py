@@ -91,7 +91,8 @@ def verify_in_clean_process(data: bytes) -> Verified:
         file.flush()
         command = [sys.executable, "-I", "-m", "styx_lab.bundles", file.name]
         try:
-            done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
+            # Ctrl-C in a terminal is for this process, which may be draining a job; it is not for that one.
+            done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False, start_new_session=True)
         except subprocess.TimeoutExpired as error:
             raise BundleError("the verification took too long", where="bundle", got=f"{_SECONDS} s") from error
     try:

@@ -101,8 +101,7 @@ def stop(job: str, savepoint: bool, wait: float, store: Path | None, as_json: bo
     from styx_lab.workbench import ask_stop
 
     with status(f"Asking job {job} to stop"):
-        record = ask_stop(job, store=store, savepoint=savepoint, wait=wait)
-    kept = _newest(Path(record.folder) / "savepoints") if savepoint else None
+        record, kept = ask_stop(job, store=store, savepoint=savepoint, wait=wait)
     if as_json:
         print_json({"job": record, "savepoint": kept})
         return
@@ -113,7 +112,3 @@ def stop(job: str, savepoint: bool, wait: float, store: Path | None, as_json: bo
 
 def _moment(text: str) -> str:
     return text[:19].replace("T", " ")
-
-
-def _newest(folder: Path) -> Path | None:
-    return max(folder.iterdir(), key=lambda one: one.stat().st_mtime_ns, default=None)

@@ -20,8 +20,8 @@ from styx_lab.cli.options import (
     store_option,
 )
 from styx_lab.cli.output import event_progress, note, print_json, print_line
-from styx_lab.cli.signals import StopOnSignal
 from styx_lab.cli.tables import print_counters, print_summary
+from styx_lab.workbench.signals import StopOnSignal
 
 __all__ = ["run"]
 

@@ -251,11 +251,11 @@ def replay(
         rate: events a second, at most.
     """
     feed = Feed(sources)
-    live = LiveFlow(flow, inputs_of(sources), open_model)
-    for observer in observers:
-        live.observe(observer)
-    pace, never = Pace(batch, rate), Event()
     try:
+        live = LiveFlow(flow, inputs_of(sources), open_model)
+        for observer in observers:
+            live.observe(observer)
+        pace, never = Pace(batch, rate), Event()
         with watched(observers):
             while limit is None or feed.count < limit:
                 allowed = pace.allow(never)

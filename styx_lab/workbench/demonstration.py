@@ -105,7 +105,12 @@ def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
 
 
 def _finish(process: Any) -> dict[str, Any]:
-    said, complained = process.communicate()
+    try:
+        said, complained = process.communicate()
+    except BaseException:
+        # The job has a session of its own: Ctrl-C does not reach it.
+        process.kill()
+        raise
     try:
         answer: dict[str, Any] = json.loads(said)
     except ValueError as error:
@@ -125,14 +130,16 @@ def _run_and_kill(bundle: str, inputs: dict[str, str], folder: Path, store: Path
     for moment in sorted(chance.uniform(0.05, 0.9) for _ in range(_KILLS)):
         process = start_job(bundle, inputs, job="killed", store=store, settings=settings)
         wanted = int(moment * events)
-        while process.poll() is None and committed_count(journal) < wanted:
-            time.sleep(0.005)
-        # Anywhere between two commits, or within one.
-        time.sleep(chance.uniform(0, 2 * settings.commit_every))
-        if process.poll() is not None:
-            _finish(process)
-        process.kill()
-        process.wait()
+        try:
+            while process.poll() is None and committed_count(journal) < wanted:
+                time.sleep(0.005)
+            # Anywhere between two commits, or within one.
+            time.sleep(chance.uniform(0, 2 * settings.commit_every))
+            if process.poll() is not None:
+                _finish(process)
+        finally:
+            process.kill()
+            process.wait()
         killed_at.append({"wanted": wanted, "committed": committed_count(journal)})
     _finish(start_job(bundle, inputs, job="killed", store=store, settings=settings))
     return killed_at

@@ -7,17 +7,16 @@ drains on SIGTERM, and says how it went as one line of JSON.
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from styx_lab.engines.runner.runner import RunSettings
 from styx_lab.errors import StyxError
 from styx_lab.workbench.inputs import InputPaths
+from styx_lab.workbench.signals import StopOnSignal
 
 __all__ = ["start_job"]
 
@@ -49,17 +48,16 @@ def _main(text: str) -> int:
     from styx_lab.workbench.jobs import run_bundle
 
     call: dict[str, Any] = json.loads(text)
-    stop = Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     try:
-        report = run_bundle(
-            call["reference"],
-            call["inputs"],
-            job=call["job"],
-            store=call["store"],
-            settings=RunSettings(**call["settings"]),
-            stop=stop,
-        )
+        with StopOnSignal() as signals:
+            report = run_bundle(
+                call["reference"],
+                call["inputs"],
+                job=call["job"],
+                store=call["store"],
+                settings=RunSettings(**call["settings"]),
+                stop=signals.stop,
+            )
     except StyxError as error:
         sys.stdout.write(json.dumps({"error": str(error)}) + "\n")
         return error.exit_code

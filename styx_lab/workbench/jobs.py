@@ -126,8 +126,11 @@ def run_bundle(
                 observers=[heartbeat, *observers],
             )
         except BaseException as error:
-            reason = str(error) if isinstance(error, StyxError) else f"{type(error).__name__}: {error}"
-            kept.finish_job(name, "failed", reason, epoch=record.epoch)
+            if isinstance(error, KeyboardInterrupt):
+                kept.finish_job(name, "stopped", "it was interrupted before it could drain", epoch=record.epoch)
+            else:
+                reason = str(error) if isinstance(error, StyxError) else f"{type(error).__name__}: {error}"
+                kept.finish_job(name, "failed", reason, epoch=record.epoch)
             raise
         kept.heartbeat(name, outcome.counters, None, epoch=record.epoch)
         reason = "the end of its input" if outcome.state == "finished" else "it was asked to stop"
@@ -172,9 +175,7 @@ def _settle(bundle: Bundle, pinned: str, folder: Path, inputs: Inputs | None) ->
 
 def _content(path: Path) -> str:
     """What tells one input from another: a recording's content hash; of other files the size."""
-    if path.exists() and is_recording(path):
-        return str(Recording.open(path).about.content_sha256)
-    return f"{path.stat().st_size} bytes" if path.exists() else "missing"
+    return Recording.open(path).about.content_sha256 if is_recording(path) else f"{path.stat().st_size} bytes"
 
 
 def list_jobs(*, store: str | Path | None = None) -> list[JobRecord]:
@@ -197,18 +198,24 @@ def read_job_output(job: str, output: str, *, store: str | Path | None = None) -
     return read_output(folder, output)
 
 
-def ask_stop(job: str, *, store: str | Path | None = None, savepoint: bool = False, wait: float = 60) -> JobRecord:
+def ask_stop(
+    job: str, *, store: str | Path | None = None, savepoint: bool = False, wait: float = 60
+) -> tuple[JobRecord, Path | None]:
     """Ask a running job to drain and stop, and wait until it has; with a savepoint first where that is asked.
+
+    Returns:
+        The job as it ended, and the savepoint's folder; None where none was asked for or it could not be written.
 
     Raises:
         RunError: when it does not run, or does not stop in time.
     """
     record = _running(job, store)
-    name = f"{job}-{record.epoch}-{time.time_ns() // 1_000_000}"
-    details = {"name": name, "stop": True} if savepoint else {}
-    JobFolder(Path(record.folder)).ask("savepoint" if savepoint else "stop", **details)
+    folder = JobFolder(Path(record.folder))
+    path = _savepoint_path(record, folder)
+    details = {"name": path.name, "stop": True} if savepoint else {}
+    folder.ask("savepoint" if savepoint else "stop", **details)
     _wait(lambda: _get(job, store).state != "running", job, wait)
-    return _get(job, store)
+    return _get(job, store), path if savepoint and path.exists() else None
 
 
 def ask_savepoint(job: str, *, store: str | Path | None = None, wait: float = 60) -> Path:
@@ -219,10 +226,14 @@ def ask_savepoint(job: str, *, store: str | Path | None = None, wait: float = 60
     """
     record = _running(job, store)
     folder = JobFolder(Path(record.folder))
-    path = folder.savepoints / f"{job}-{record.epoch}-{time.time_ns() // 1_000_000}"
+    path = _savepoint_path(record, folder)
     folder.ask("savepoint", name=path.name)
     _wait(path.exists, job, wait)
     return path
+
+
+def _savepoint_path(record: JobRecord, folder: JobFolder) -> Path:
+    return folder.savepoints / f"{record.job}-{record.epoch}-{time.time_ns() // 1_000_000}"
 
 
 def _get(job: str, store: str | Path | None) -> JobRecord:

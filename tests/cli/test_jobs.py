@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from styx_lab.cli.signals import StopOnSignal
 from styx_lab.engines.runner.journal import committed_count
+from styx_lab.workbench.signals import StopOnSignal
 
 
 @pytest.fixture

@@ -110,12 +110,13 @@ def test_stop_with_a_savepoint_and_go_on_in_another_job(promoted: Path, recordin
         reference="spending", inputs=recording, job="first", store=promoted, settings=slow, observers=[watch]
     )
     assert watch.reached.wait(60)
-    record = workbench.ask_stop("first", store=promoted, savepoint=True)
+    record, savepoint = workbench.ask_stop("first", store=promoted, savepoint=True)
     thread.join(60)
     assert record.state == "stopped"
     outcome = ended[0].outcome
     assert outcome.state == "stopped"
     assert 500 <= outcome.count < 4_000
+    assert str(savepoint) == outcome.savepoint
     second = workbench.run_bundle("spending", recording, job="second", store=promoted, savepoint=outcome.savepoint)
     assert second.outcome.summary == undisturbed.summary
     first = list(workbench.read_job_output("first", "notifications", store=promoted))

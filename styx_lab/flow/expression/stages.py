@@ -2,8 +2,8 @@
 
 Law (re-chunking): Polars takes a short cut where one side of an operation has one value for all rows: `a / 3`
 multiplies by a third, `a + 0` is `a`. What `COALESCE`, `CASE` or `when` gives looks like that in a frame in which all
-rows take the same constant, and not in another, so the last bit would depend on which rows came together. A column of a frame of two
-rows and more never looks like that.
+rows take the same constant, and not in another, so the last bit would depend on which rows came together. A column of
+a frame of two rows and more never looks like that.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class StopOnSignal:
         tell: called once, in a thread of its own, when the first signal comes.
     """
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(self, tell: Callable[[str], None] = lambda _: None) -> None:
         self.stop = Event()
         self.interrupted = 0
         self._tell = tell

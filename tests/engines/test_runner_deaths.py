@@ -1,0 +1,126 @@
+"""Law (crash anywhere): the runner dies at any of its writes, is started again, and gives what an undisturbed run gives."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from styx_lab.testing import Script
+from tests.engines.kit import Died, outputs, run_job, watched_writes
+
+pytestmark = pytest.mark.laws
+FEWER = settings(max_examples=max(1, settings().max_examples // 2))
+
+
+@cache
+def undisturbed() -> tuple[dict[str, list[bytes]], dict[str, int], dict[str, dict[str, int]], int]:
+    """Outputs, summary, counters, and how many writes there were."""
+    with TemporaryDirectory() as made:
+        folder = Path(made) / "job"
+        with watched_writes(folder) as watch:
+            outcome = run_job(folder)
+        return outputs(folder), dict(outcome.summary), outcome.counters, watch.count
+
+
+def check_finished(folder: Path) -> None:
+    outcome = run_job(folder)
+    lines, summary, counters, _ = undisturbed()
+    assert outcome.state == "finished"
+    assert outputs(folder) == lines
+    assert outcome.summary == summary
+    assert outcome.counters == counters
+    assert not list(folder.rglob("*.partial"))
+
+
+def test_the_input_says_something() -> None:
+    lines, summary, _, writes = undisturbed()
+    assert all(lines.values())
+    assert summary["matches"] > 3
+    assert summary["late"] > 3
+    assert writes > 100
+
+
+@FEWER
+@given(st.data())
+def test_death_at_any_write(data: st.DataObject) -> None:
+    writes = undisturbed()[3]
+    with TemporaryDirectory() as made:
+        folder = Path(made) / "job"
+        # Some die again, on the way back.
+        for fatal in data.draw(st.lists(st.integers(0, writes - 1), min_size=1, max_size=3)):
+            with watched_writes(folder, fatal=fatal):
+                try:
+                    run_job(folder)
+                except Died:
+                    continue
+        check_finished(folder)
+
+
+@pytest.mark.slow
+def test_death_at_every_write(tmp_path: Path) -> None:
+    for fatal in range(undisturbed()[3]):
+        folder = tmp_path / str(fatal)
+        with watched_writes(folder, fatal=fatal), pytest.raises(Died):
+            run_job(folder)
+        check_finished(folder)
+
+
+def test_death_while_a_checkpoint_is_written_again_at_the_same_place(tmp_path: Path) -> None:
+    """A source that has nothing for a while: each interval writes a checkpoint of the same place."""
+    script = Script()
+    for place in range(4):
+        script = script.event("a", at=place).idle().idle()
+    from tests.engines.kit import FLOW
+
+    with watched_writes(tmp_path) as watch:
+        expected = script.end().run(FLOW, engine="runner", batch=1, checkpoint_every=0, folder=tmp_path / "whole")
+    for fatal in range(0, watch.count, 3):
+        folder = tmp_path / str(fatal)
+        with watched_writes(folder, fatal=fatal), pytest.raises(Died):
+            script.end().run(FLOW, engine="runner", batch=1, checkpoint_every=0, folder=folder)
+        found = script.end().run(FLOW, engine="runner", batch=1, checkpoint_every=0, folder=folder)
+        assert found.lines == expected.lines
+        assert found.summary == expected.summary
+
+
+_CHILD = """
+import os, signal, sys
+from pathlib import Path
+from tests.engines.kit import _WATCH, outputs, run_job, watched_writes
+folder, fatal = Path(sys.argv[1]), int(sys.argv[2])
+class _Killer:
+    def __init__(self, watch): self.watch = watch
+def kill(event, arguments):
+    if _WATCH.folder is not None and _WATCH.count >= fatal:
+        os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(kill)
+with watched_writes(folder):
+    run_job(folder)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("turn", range(4))
+def test_sigkill(turn: int, tmp_path: Path) -> None:
+    """A real process, really killed, at moments that differ from run to run; then again; then it may finish."""
+    folder = tmp_path / "job"
+    writes = undisturbed()[3]
+    for time in range(2):
+        fatal = int.from_bytes(os.urandom(4)) % (writes - 10) // (time + 1) + 1
+        child = subprocess.run(
+            [sys.executable, "-c", _CHILD, str(folder), str(fatal)], cwd=Path(__file__).parents[2], check=False
+        )
+        # The second may be through before it is killed.
+        assert child.returncode in ((-signal.SIGKILL,) if time == 0 else (-signal.SIGKILL, 0)), fatal
+    assert json.loads(json.dumps(undisturbed()[1])) == undisturbed()[1]
+    check_finished(folder)
