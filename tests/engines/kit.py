@@ -25,7 +25,7 @@ from styx_lab.testing.strategies import payments
 
 EVENTS: list[dict[str, Any]] = [
     {
-        "ts": 1_000 + 10 * number - 17 * (number % 5),
+        "ts": 1_000 + 10 * number - 40 * (number % 5),
         "card_id": "abc"[number * 7 % 3],
         "amount": None if number % 11 == 3 else 100.0 * (number % 8),
         "status": "declined" if number % 3 else "ok",

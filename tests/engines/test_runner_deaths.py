@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -16,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from styx_lab.testing import Script
-from tests.engines.kit import Died, outputs, run_job, watched_writes
+from tests.engines.kit import FLOW, Died, outputs, run_job, watched_writes
 
 pytestmark = pytest.mark.laws
 FEWER = settings(max_examples=max(1, settings().max_examples // 2))
@@ -80,15 +79,14 @@ def test_death_while_a_checkpoint_is_written_again_at_the_same_place(tmp_path: P
     script = Script()
     for place in range(4):
         script = script.event("a", at=place).idle().idle()
-    from tests.engines.kit import FLOW
-
+    script = script.end()
     with watched_writes(tmp_path) as watch:
-        expected = script.end().run(FLOW, engine="runner", batch=1, checkpoint_every=0, folder=tmp_path / "whole")
+        expected = script.run(FLOW, engine="runner", batch=1, checkpoint_every=0, folder=tmp_path / "whole")
     for fatal in range(0, watch.count, 3):
         folder = tmp_path / str(fatal)
         with watched_writes(folder, fatal=fatal), pytest.raises(Died):
-            script.end().run(FLOW, engine="runner", batch=1, checkpoint_every=0, folder=folder)
-        found = script.end().run(FLOW, engine="runner", batch=1, checkpoint_every=0, folder=folder)
+            script.run(FLOW, engine="runner", batch=1, checkpoint_every=0, folder=folder)
+        found = script.run(FLOW, engine="runner", batch=1, checkpoint_every=0, folder=folder)
         assert found.lines == expected.lines
         assert found.summary == expected.summary
 
@@ -98,10 +96,9 @@ import os, signal, sys
 from pathlib import Path
 from tests.engines.kit import _WATCH, outputs, run_job, watched_writes
 folder, fatal = Path(sys.argv[1]), int(sys.argv[2])
-class _Killer:
-    def __init__(self, watch): self.watch = watch
 def kill(event, arguments):
     if _WATCH.folder is not None and _WATCH.count >= fatal:
+        _WATCH.folder = None
         os.kill(os.getpid(), signal.SIGKILL)
 sys.addaudithook(kill)
 with watched_writes(folder):
@@ -122,5 +119,4 @@ def test_sigkill(turn: int, tmp_path: Path) -> None:
         )
         # The second may be through before it is killed.
         assert child.returncode in ((-signal.SIGKILL,) if time == 0 else (-signal.SIGKILL, 0)), fatal
-    assert json.loads(json.dumps(undisturbed()[1])) == undisturbed()[1]
     check_finished(folder)

@@ -50,6 +50,8 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
         OutputError: when it cannot be written; nothing half is left under its name.
     """
     aside = folder.with_name(folder.name + PARTIAL)
+    if _is_there(folder, checkpoint):
+        return folder
     try:
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
@@ -68,7 +70,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
             "files": files,
         }
         write_durably(aside / _MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode())
-        # One of the same place holds the same state, unless it is damaged.
+        # What is damaged, or of another place, gives way.
         shutil.rmtree(folder, ignore_errors=True)
         aside.replace(folder)
         sync_folder(folder.parent)
@@ -76,6 +78,15 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
         shutil.rmtree(aside, ignore_errors=True)
         raise cannot_write(error, folder) from error
     return folder
+
+
+def _is_there(folder: Path, checkpoint: Checkpoint) -> bool:
+    """Whether the same place's state is there, whole: deleting it to write it again could be the last thing done."""
+    try:
+        kept = read_checkpoint(folder)
+    except (CheckpointError, InputMissingError):
+        return False
+    return (kept.flow, kept.count, kept.position) == (checkpoint.flow, checkpoint.count, checkpoint.position)
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:

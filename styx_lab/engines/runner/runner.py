@@ -33,7 +33,7 @@ from styx_lab.engines.runner.folder import JobFolder
 from styx_lab.engines.runner.journal import Commit, Journal
 from styx_lab.engines.runner.segments import Segments
 from styx_lab.engines.watched import watched
-from styx_lab.errors import CheckpointError, OutputError
+from styx_lab.errors import CheckpointError, InputMissingError, OutputError
 from styx_lab.flow.flow import Flow
 from styx_lab.operators.build import OpenModel
 
@@ -186,7 +186,7 @@ class _Runner:
         for path in usable_checkpoints(self._job.checkpoints, most):
             try:
                 saved = read_checkpoint(path)
-            except CheckpointError as error:
+            except (CheckpointError, InputMissingError) as error:
                 self._warnings.append(f"passed over a damaged checkpoint: {error}")
                 continue
             if saved.flow != self._flow.hash:
