@@ -1,6 +1,6 @@
-"""JupyterLab for a while: on loopback, on a free port, with a token, with settings of its own, ended by the one who began it.
+"""JupyterLab for a while: on loopback, on a free port, with a token, with settings of its own.
 
-Law: nothing of the user's own Jupyter is read or written, and no server is left behind. Conditions are waited for, not times.
+Law: nothing of the user's own Jupyter is read or written, and no server is left behind: who began it ends it.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def lab_server(folder: Path, home: Path, *, dark: bool = False, seconds: float =
     with log.open("wb") as said:
         process = subprocess.Popen(
             command,
-            cwd=folder,
+            cwd=home,
             env=_environment(home, token),
             stdin=subprocess.DEVNULL,
             stdout=said,

@@ -1,6 +1,6 @@
-"""Run the notebooks from their first cell to their last, and keep what they gave: `tools/notebooks.py` in the project's .venv.
+"""Run the notebooks from first cell to last, and keep what they gave: `.venv/bin/python tools/notebooks.py`.
 
-Law: what is committed is what a run gave, small, and of no machine: no widget that nobody answers for, no times, no
+Law: what is committed is what a run gave, small, and of no machine: no widget that nobody answers for, no warning, no
 absolute path. A cell that fails leaves the file as it was.
 """
 
@@ -32,7 +32,7 @@ def execute(path: Path, folder: Path, *, seconds: int = 300) -> nbformat.Noteboo
     Raises:
         nbclient.exceptions.CellExecutionError: when a cell fails.
     """
-    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    notebook: nbformat.NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     client = NotebookClient(
         notebook,
         timeout=seconds,

@@ -1,6 +1,6 @@
 """Take the pictures of the documents from a real browser: `.venv/bin/python tools/screenshots.py [--dark] [FOLDER]`.
 
-Law: a picture shows what a user sees. The notebook is the committed one, in JupyterLab as it comes; nothing is drawn in.
+Law: a picture shows what a user sees: the committed notebook, in JupyterLab as it comes; nothing is drawn in.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tools.lab_server import lab_server  # noqa: E402
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-__all__ = ["open_notebook", "run_all"]
+__all__ = ["PATIENCE_MS", "open_notebook", "run_all", "wait_idle"]
 
 NOTEBOOK: Final = "01_card_fraud.ipynb"
 IMAGES: Final = ROOT / "docs" / "images"
@@ -108,7 +108,7 @@ _READ_MORE_THAN: Final = """least => {
 
 
 def _with_fonts(chromium: Chromium, home: Path) -> dict[str, Any]:
-    """Options to start the browser with; the fetched one has no monospaced font of its own, so the system's are added."""
+    """Options to start the browser with; the fetched one has no monospaced font, so the system's fonts are added."""
     options = chromium.launch_options()
     own = chromium.extra.get("FONTCONFIG_PATH")
     if own is not None and _SYSTEM_FONTS.is_dir():

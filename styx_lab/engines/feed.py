@@ -14,6 +14,7 @@ import numpy as np
 
 from styx_lab.core.batch import Int64s
 from styx_lab.core.ports import Arrivals, Source
+from styx_lab.errors import DataError
 
 __all__ = ["Feed", "Slice", "cut"]
 
@@ -76,11 +77,15 @@ class _Reader:
         self.source.seek(position["from"])
         self._held, self._at, self.ended = None, 0, False
         self._from = position["from"]
-        skip = position["skip"]
-        if skip:
-            self._held = self.source.read(skip)
-            # The piece that was cut off before is read again and dropped.
-            self._at = skip
+        # The piece that was cut off before is read again and dropped; a source may give it in several reads.
+        left = position["skip"]
+        while left:
+            self._from = self.source.position()
+            self._held = self.source.read(left)
+            if self._held is None:
+                raise DataError("the source is shorter than it was", where=self.source.name, hint="give the same input")
+            self._at = len(self._held)
+            left -= self._at
         self._count = position["count"]
         self._latest = np.iinfo(np.int64).min if position["latest"] is None else position["latest"]
 

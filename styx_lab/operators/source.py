@@ -73,10 +73,11 @@ class SourceOperator:
         decoded = decode(arrivals, self._step.schema, format=self._format, header=self._header)
         frame, good = decoded.frame, np.asarray(decoded.good, np.int64)
         reasons: dict[int, str] = dict(decoded.dead)
-        frame, nans = nan_to_null(frame)
+        # JSON has no NaN.
+        frame, nans = (frame, 0) if self._format == "json" else nan_to_null(frame)
         times, refused = _event_times(frame[self._step.time])
         for name in self._step.key:
-            for row in np.flatnonzero(frame[name].is_null().to_numpy()).tolist():
+            for row in _nulls(frame[name]):
                 refused.setdefault(row, f"null_key: {name}")
         arrived = None if arrivals.arrival is None else arrivals.arrival[good]
         if arrived is not None:
@@ -160,6 +161,12 @@ class SourceOperator:
         return dead_letters(self._step.name, frame, reasons, [kept.get(row, line) for row, line in lines])
 
 
+def _nulls(column: pl.Series) -> list[int]:
+    """The rows in which a column is null."""
+    rows: list[int] = np.flatnonzero(column.is_null().to_numpy()).tolist() if column.null_count() else []
+    return rows
+
+
 def _event_times(column: pl.Series) -> tuple[Int64s, dict[int, str]]:
     """Epoch ms of each row (`_UNKNOWN` where there is none), and why not."""
     refused: dict[int, str] = {}
@@ -174,9 +181,10 @@ def _event_times(column: pl.Series) -> tuple[Int64s, dict[int, str]]:
         column = pl.Series(found, dtype=pl.Int64)
     elif column.dtype.is_temporal():
         column = column.cast(TIME_DTYPE).to_physical()
-    for row in np.flatnonzero(column.is_null().to_numpy()).tolist():
-        refused[row] = "no_time: the event time is null"
-    times = column.fill_null(_UNKNOWN).to_numpy().astype(np.int64)
+    if column.null_count():
+        refused.update(dict.fromkeys(_nulls(column), "no_time: the event time is null"))
+        column = column.fill_null(_UNKNOWN)
+    times = column.to_numpy().astype(np.int64)
     for row in np.flatnonzero(np.abs(times) > _LATEST_MS).tolist():
         refused.setdefault(row, f"bad_time: {times[row]} ms is beyond the year 9999")
     return times, refused

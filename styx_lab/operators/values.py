@@ -82,6 +82,7 @@ def truths(values: pl.DataFrame, height: int, conditions: Sequence[Sequence[Expr
     for place, all_of in enumerate(conditions):
         truth = np.ones(height, np.bool_)
         for number in range(len(all_of)):
-            truth &= values[f"{place}.{number}"].fill_null(value=False).to_numpy()
+            column = values[f"{place}.{number}"]
+            truth &= (column.fill_null(value=False) if column.null_count() else column).to_numpy()
         told.append(truth)
     return told

@@ -1,12 +1,12 @@
-"""The public test kit: timed scripts, a fake clock, contracts for anybody's sources, sinks, stores, scorers and operators.
+"""The public test kit: timed scripts, a fake clock, contracts for anybody's sources, sinks, stores and so on.
 
 >>> from styx_lab.connectors import MemorySource
 >>> from styx_lab.core.schema import Schema
 >>> from styx_lab.testing import check_source
 >>> check_source(lambda: MemorySource([{"card": "a"}, {"card": "b"}], Schema({"card": "str"})))
 
-Law: the product never imports this room. `styx_lab.testing.strategies` needs hypothesis, the rest needs nothing more than
-Styx Lab itself.
+Law: the product never imports this room. `styx_lab.testing.strategies` needs hypothesis, the rest needs nothing more
+than Styx Lab itself.
 """
 
 from __future__ import annotations

@@ -91,10 +91,11 @@ def _answers(scorer: Scorer, frame: pl.DataFrame) -> list[tuple[Any, str | None]
 
 
 def _check_lacking(scorer: Scorer, frame: pl.DataFrame, name: str) -> None:
+    error: Exception | None = None
     try:
         scorer.score(frame)
-    except StyxError as error:
-        assert isinstance(error, ModelError), f"an input column that is not there is a ModelError; got {error!r}"
-        assert name in str(error), f"the error names the column that is not there, {name!r}; it says {error}"
-        return
-    raise AssertionError(f"an input column that is not there is a ModelError; without {name!r} it scored")
+    except StyxError as raised:
+        error = raised
+    assert error is not None, f"an input column that is not there is a ModelError; without {name!r} it scored"
+    assert isinstance(error, ModelError), f"an input column that is not there is a ModelError; got {error!r}"
+    assert name in str(error), f"the error names the column that is not there, {name!r}; it says {error}"

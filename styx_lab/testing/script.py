@@ -1,7 +1,7 @@
 """A timed script: events, watermarks, crashes and the end of input, one after the other, played by any engine.
 
-Law: a script is a value, and what it gives depends on its events and watermarks alone; a crash, a restart, an idle moment or
-the engine that plays it must not show.
+Law: a script is a value, and what it gives depends on its events and watermarks alone; a crash, a restart, an idle
+moment or the engine that plays it must not show.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class Script:
     >>> from styx_lab.flow.stream import source
     >>> from styx_lab.flow.pattern import Pattern
     >>> cards = source("cards", schema={"ts": "int", "card": "str"}, time="ts", key="card")
-    >>> twice = flow("twice", cards.detect(Pattern.begin("two").times(2).within("1m")).notify("n", message="{card}").to("out"))
+    >>> matches = cards.detect(Pattern.begin("two").times(2).within("1m"))
+    >>> twice = flow("twice", matches.notify("n", message="{card}").to("out"))
     >>> script = Script().event("a", at=3).event("b", at=4).crash().event("a", at=5).end()
     >>> [script.run(twice, engine=engine).rows("out")[0]["message"] for engine in ("chain", "streamz", "runner")]
     ['a', 'a', 'a']
@@ -89,8 +90,8 @@ class Script:
         return self._then(Moment("event", payload, None, arrival, partition, source))
 
     def watermark(self, mark: int) -> Script:
-        """The watermark moves to `mark` (epoch ms) without an event: for `batch()`; the watermark of a flow follows from
-        its events alone, so `run()` refuses it.
+        """The watermark moves to `mark` (epoch ms) without an event: for `batch()`; `run()` refuses it, for the
+        watermark of a flow follows from its events alone.
         """
         return self._then(Moment("watermark", at=mark))
 
@@ -147,7 +148,7 @@ class Script:
         Args:
             flow: what to run.
             engine: `chain` (the operators in order; a crash restores the last snapshot, as bytes, into a new chain),
-                `streamz` (a crash begins from the beginning, as in a notebook), or `runner` (a job folder, opened again).
+                `streamz` (after a crash it begins anew, as in a notebook), or `runner` (a job folder, opened again).
             batch: events a slice, at most.
             commit_every: the runner's interval between commits, where each slice takes one second.
             checkpoint_every: the interval between checkpoints, likewise.

@@ -1,7 +1,7 @@
 """A script played by each engine: the chain, streamz, the runner.
 
-Law (crash anywhere): what a crash takes is what the real one takes. The chain keeps only the bytes of its last snapshot; the
-runner only its folder; streamz nothing.
+Law (crash anywhere): what a crash takes is what the real one takes. The chain keeps only the bytes of its last
+snapshot; the runner only its folder; streamz nothing.
 """
 
 from __future__ import annotations

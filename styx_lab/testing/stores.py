@@ -76,9 +76,10 @@ def _check_kept(store: Store, one: bytes, two: bytes) -> None:
 
 
 def _check_missing(store: Store, reference: str) -> None:
+    error: Exception | None = None
     try:
         store.get_model(reference)
-    except NotFoundError as error:
-        assert reference.partition("@")[0] in str(error), f"the error names what is missing; it says {error}"
-        return
-    raise AssertionError(f"a model that is not there is a NotFoundError; get_model({reference!r}) gave one")
+    except NotFoundError as raised:
+        error = raised
+    assert error is not None, f"a model that is not there is a NotFoundError; get_model({reference!r}) gave one"
+    assert reference.partition("@")[0] in str(error), f"the error names what is missing; it says {error}"

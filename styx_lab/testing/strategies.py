@@ -237,7 +237,7 @@ _AGGREGATES: Final[dict[str, Aggregate]] = {
 
 @st.composite
 def flows(draw: st.DrawFn, *, bound_ms: int = 20, most: int = 4) -> Flow:
-    """Flows over `payments`: a few row-wise steps, perhaps a union, then a pattern, a window or neither; several outputs."""
+    """Flows over `payments`: a few row-wise steps or unions, then a pattern, a window or neither; several outputs."""
     stream = payments(bound_ms=bound_ms)
     for place in range(draw(st.integers(0, most))):
         stream = _shaped(draw, stream, place)
@@ -248,7 +248,8 @@ def flows(draw: st.DrawFn, *, bound_ms: int = 20, most: int = 4) -> Flow:
         made = stream.detect(draw(patterns()))
     elif kind == "window":
         chosen = draw(st.lists(st.sampled_from(sorted(_AGGREGATES)), min_size=1, max_size=4, unique=True))
-        made = stream.window(draw(windows()), **{name: _AGGREGATES[name] for name in chosen})
+        aggregates: dict[str, Any] = {name: _AGGREGATES[name] for name in chosen}
+        made = stream.window(draw(windows()), **aggregates)
     if kind != "none" and draw(st.booleans()):
         ends.append(made.late.to("late"))
     if draw(st.booleans()):

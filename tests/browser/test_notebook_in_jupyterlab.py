@@ -1,4 +1,4 @@
-"""The notebook in JupyterLab, in a real browser: the monitor moves, ends with the run's own figures, and floods nobody."""
+"""The notebook in JupyterLab, in a real browser: the monitor moves, ends with the run's figures, and floods nobody."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Wire:
     def _take(self, frame: str | bytes) -> None:
         if isinstance(frame, str):
             return
-        # v1.kernel.websocket.jupyter.org: a count of offsets, the offsets, then channel, header, parent, metadata, content.
+        # v1.kernel.websocket.jupyter.org: how many offsets, the offsets; channel, header, parent, metadata, content.
         (count,) = struct.unpack_from("<Q", frame)
         offsets = struct.unpack_from(f"<{count}Q", frame, 8)
         header = json.loads(frame[offsets[1] : offsets[2]])
@@ -105,7 +105,9 @@ def head(page: Page) -> dict[str, str]:
 
 
 def scroll_to(page: Page, cell: str) -> None:
-    page.locator(".jp-Notebook .jp-CodeCell").filter(has_text=cell).first.scroll_into_view_if_needed(timeout=PATIENCE_MS)
+    page.locator(".jp-Notebook .jp-CodeCell").filter(has_text=cell).first.scroll_into_view_if_needed(
+        timeout=PATIENCE_MS
+    )
 
 
 def test_the_monitor_follows_the_run_to_its_end(browser: Page, server: LabServer) -> None:
@@ -124,7 +126,8 @@ def test_the_monitor_follows_the_run_to_its_end(browser: Page, server: LabServer
     # Figures are seen in between, not only at the end.
     page.wait_for_function(
         """most => {
-            const line = document.querySelector(".styx-monitor[data-status=running] [data-step=payments] [data-figures]");
+            const monitor = document.querySelector(".styx-monitor[data-status=running]");
+            const line = monitor && monitor.querySelector("[data-step=payments] [data-figures]");
             const read = line && Number((line.textContent.replaceAll(",", "").match(/^read(\\d+)/) ?? [])[1]);
             return read > 0 && read < most;
         }""",
@@ -151,6 +154,11 @@ def test_the_monitor_follows_the_run_to_its_end(browser: Page, server: LabServer
     assert head(page)["late"] == f"{late:,}"
     assert head(page)["watermark"] == "end of input"
     assert page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+
+    # JupyterLab's own rules for lists would put each figure on a line of its own.
+    box = page.locator(".styx-monitor-head").bounding_box()
+    assert box is not None
+    assert box["height"] < 120
 
     assert len(wire.sent) > 10
     assert wire.most_in_a_second() <= 10

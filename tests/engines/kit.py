@@ -1,4 +1,4 @@
-"""What the tests of the engines share: a flow that uses time and keys, its input, and runs of it; and death at any write."""
+"""What the tests of the engines share: a flow that uses time and keys, its input, runs of it, death at any write."""
 
 from __future__ import annotations
 

@@ -53,7 +53,10 @@ def test_the_story_is_told_in_ten_cells() -> None:
 @pytest.mark.parametrize(
     ("output", "fault"),
     [
-        ({"output_type": "stream", "name": "stdout", "text": "in /home/me/data.parquet"}, "absolute path: /home/me/data"),
+        (
+            {"output_type": "stream", "name": "stdout", "text": "in /home/me/data.parquet"},
+            "absolute path: /home/me/data",
+        ),
         ({"output_type": "stream", "name": "stderr", "text": "UserWarning: old"}, "standard error: UserWarning"),
         ({"output_type": "error", "ename": "KeyError", "evalue": "'x'", "traceback": []}, "KeyError: 'x'"),
         (

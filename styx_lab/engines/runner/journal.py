@@ -57,7 +57,7 @@ class Journal:
                 else:
                     self.epoch = value["epoch"]
         try:
-            self._file = path.open("ab")
+            self._file = path.open("ab", buffering=0)
             self._file.truncate(good)
         except OSError as error:
             raise cannot_write(error, path) from error
@@ -91,8 +91,10 @@ class Journal:
     def _append(self, kind: str, value: dict[str, Any]) -> None:
         body = canonical_json([kind, value])
         try:
-            self._file.write(b"%08x %s\n" % (zlib.crc32(body), body))
-            self._file.flush()
+            # Unbuffered, so that closing the file has nothing left to write, which could fail once more.
+            line = b"%08x %s\n" % (zlib.crc32(body), body)
+            while line:
+                line = line[self._file.write(line) :]
             os.fsync(self._file.fileno())
         except OSError as error:
             raise cannot_write(error, self._path) from error

@@ -79,8 +79,11 @@ class Segments:
                 if sha256(path.read_bytes()).hexdigest() != segment["sha256"]:
                     raise CheckpointError("a committed segment was changed", where=str(path))
         for name in self._held:
-            for left in (self._folder / name).glob(f"*{PARTIAL}"):
-                left.unlink()
+            known = {commit.segments[name]["file"] for commit in commits if name in commit.segments}
+            for left in (self._folder / name).glob("[0-9]*.jsonl*"):
+                # Visible and in no commit: the journal's last line was damaged. Its events are run again, cut otherwise.
+                if left.name not in known:
+                    left.unlink()
 
 
 def read_output(folder: Path, output: str) -> Iterator[bytes]:

@@ -174,13 +174,16 @@ class DetectOperator(Operator):
 
     def _forget(self, watermark: int) -> None:
         """Let go of rows and keys that nothing can use, once they are more than half of all."""
-        if not self._rows.worth_sweeping and len(self._keys) < 2 * self._last_keys + _MANY_KEYS:
+        many_keys = len(self._keys) >= 2 * self._last_keys + _MANY_KEYS
+        if not self._rows.worth_sweeping and not many_keys:
             return
         self._partials.drop_expired(watermark, self._program.within_ms)
         living = self._partials.living()
         events = self._partials.events[living]
         used = np.arange(events.shape[1]) < self._partials.state[living][:, None]
         self._rows.keep(np.concatenate([self._numbers, events[used]]))
+        if not many_keys:
+            return
         slots = np.unique(np.concatenate([self._slots, self._partials.slot[living]]))
         held = np.array([slot for slot, key in enumerate(self._keys.keys) if key is not None], np.int64)
         self._keys.release(np.setdiff1d(held, slots))
