@@ -27,7 +27,7 @@ __all__ = ["PATIENCE_MS", "open_notebook", "run_all", "wait_idle"]
 NOTEBOOK: Final = "01_card_fraud.ipynb"
 IMAGES: Final = ROOT / "docs" / "images"
 PATIENCE_MS: Final = 180_000
-HALFWAY: Final = 110_000
+HALFWAY: Final = 140_000
 _SYSTEM_FONTS: Final = Path("/usr/share/fonts")
 _FONTS: Final = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig>{folders}<cachedir>{cache}</cachedir>
