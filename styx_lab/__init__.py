@@ -87,6 +87,7 @@ _HOMES: Final = {
     "list_jobs": "styx_lab.workbench",
     "live": "styx_lab.workbench",
     "load_ipython_extension": "styx_lab.lab",
+    "unload_ipython_extension": "styx_lab.lab",
     "max": "styx_lab.flow.aggregate",
     "mean": "styx_lab.flow.aggregate",
     "min": "styx_lab.flow.aggregate",

@@ -64,9 +64,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title:
         table.add_column(column, justify="right" if numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))
-    console = Console(file=sys.stdout, highlight=False)
-    if not console.is_terminal:
-        console = Console(file=sys.stdout, highlight=False, width=10_000)
+    # In a notebook rich would write HTML and colours into what is plain text here.
+    terminal = sys.stdout.isatty()
+    width = None if terminal else 10_000
+    console = Console(file=sys.stdout, highlight=False, force_terminal=terminal, force_jupyter=False, width=width)
     with console.capture() as captured:
         console.print(table)
     sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().strip("\n").split("\n"))

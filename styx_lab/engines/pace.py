@@ -8,8 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from threading import Event
+from typing import Final
 
 __all__ = ["Pace"]
+
+_BURST: Final = 0.1
+"""Seconds' worth of events that may be caught up after a stall, so that a stall is not followed by a rush."""
+_AT_ONCE: Final = 0.01
+"""Seconds' worth of events that are worth waking up for."""
 
 
 class Pace:
@@ -25,17 +31,24 @@ class Pace:
         self._batch = batch
         self._rate = rate
         self._clock = clock
-        self._started = clock()
-        self._read = 0
+        self._last = clock()
+        self._allowance = 0.0
 
     def allow(self, stop: Event) -> int:
         """How many events may be read now; waits while the rate allows none, or until `stop` is set."""
         if self._rate is None:
             return self._batch
-        while (due := int((self._clock() - self._started) * self._rate) - self._read) < 1 and not stop.is_set():
-            stop.wait((self._read + 1) / self._rate - (self._clock() - self._started))
-        return max(1, min(due, self._batch))
+        wanted = min(max(1.0, self._rate * _AT_ONCE), self._batch)
+        while not stop.is_set():
+            now = self._clock()
+            most = max(wanted, self._rate * _BURST)
+            self._allowance = min(self._allowance + (now - self._last) * self._rate, most)
+            self._last = now
+            if self._allowance >= wanted:
+                break
+            stop.wait((wanted - self._allowance) / self._rate)
+        return max(1, min(int(self._allowance), self._batch))
 
     def count(self, events: int) -> None:
         """Say that events were read."""
-        self._read += events
+        self._allowance -= events

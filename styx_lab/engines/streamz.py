@@ -25,7 +25,6 @@ from styx_lab.engines.ledger import Ledger
 from styx_lab.engines.pace import Pace
 from styx_lab.engines.plan import DEAD_LETTERS, Inputs, Plan, dead_in_order, inputs_of
 from styx_lab.engines.result import Result, gather
-from styx_lab.engines.watched import watched
 from styx_lab.errors import FlowError, RunError
 from styx_lab.flow.flow import Flow
 from styx_lab.flow.steps import Port, SourceStep, Step, To
@@ -128,8 +127,9 @@ class LiveFlow:
         return self.step(name, port).map(lambda batch: batch.frame).filter(lambda frame: frame.height > 0)
 
     def observe(self, observer: Observer) -> None:
-        """Tell an observer (a monitor) the counters after each slice."""
+        """Tell an observer (a monitor) the counters after each slice, and how the run ends."""
         self._observers.append(observer)
+        observer.begin()
 
     def emit(self, events: Events, *, source: str | None = None, arrival: int | None = None) -> None:
         """Feed events: one dict, many dicts, or a frame.
@@ -180,7 +180,16 @@ class LiveFlow:
             order = 2 * self._count + 1
             self._pass_on({name: source.end(order) for name, source in self._plan.sources.items()})
             self._ended = True
+            for observer in self._observers:
+                observer.finish()
         return self.result()
+
+    def fail(self, error: BaseException) -> None:
+        """Say that the run ended with an error; nothing can be fed any more."""
+        if self._failed is None:
+            self._failed = error
+            for observer in self._observers:
+                observer.fail(error)
 
     def result(self) -> Result:
         """Everything that came out so far."""
@@ -199,7 +208,7 @@ class LiveFlow:
             for name, emission in emissions.items():
                 self._heads[name].emit(emission)
         except BaseException as error:
-            self._failed = error
+            self.fail(error)
             raise
         self._close_slice()
 
@@ -256,7 +265,7 @@ def replay(
         for observer in observers:
             live.observe(observer)
         pace, never = Pace(batch, rate), Event()
-        with watched(observers):
+        try:
             while limit is None or feed.count < limit:
                 allowed = pace.allow(never)
                 piece = feed.next(allowed if limit is None else min(allowed, limit - feed.count))
@@ -264,6 +273,9 @@ def replay(
                     break
                 pace.count(len(piece))
                 live.feed(piece)
-            return live.finish()
+        except BaseException as error:
+            live.fail(error)
+            raise
+        return live.finish()
     finally:
         feed.close()

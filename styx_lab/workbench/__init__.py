@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from styx_lab.workbench.headless import start_job
     from styx_lab.workbench.inputs import InputPaths
     from styx_lab.workbench.jobs import JobReport, ask_savepoint, ask_stop, list_jobs, read_job_output, run_bundle
     from styx_lab.workbench.live_flows import live
@@ -28,6 +29,7 @@ __all__ = [
     "replay",
     "run_bundle",
     "show",
+    "start_job",
     "train",
 ]
 
@@ -45,6 +47,7 @@ _HOMES: Final = {
     "replay": "replays",
     "run_bundle": "jobs",
     "show": "lookup",
+    "start_job": "headless",
     "train": "training",
 }
 

@@ -32,7 +32,7 @@ from styx_lab.engines.runner.checkpoint import (
 from styx_lab.engines.runner.folder import JobFolder
 from styx_lab.engines.runner.journal import Commit, Journal
 from styx_lab.engines.runner.segments import Segments
-from styx_lab.engines.watched import watched
+from styx_lab.engines.runner.watched import watched
 from styx_lab.errors import CheckpointError, InputMissingError, OutputError
 from styx_lab.flow.flow import Flow
 from styx_lab.operators.build import OpenModel

@@ -108,7 +108,8 @@ def svg(flow: Flow, *, figures: Figures | None = None, note: str | None = None) 
         for step in flow.steps
     )
     opening = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="styx-flow {space}" width="{width}" height="{height}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="styx-flow {space}" text-rendering="geometricPrecision"'
+        f' width="{width}" height="{height}"'
         f' viewBox="0 0 {width} {height}" role="img" aria-labelledby="{space}-title {space}-desc"'
         f' font-family="{_SANS}" style="max-width:100%;height:auto">'
     )
