@@ -81,7 +81,7 @@ class Segments:
         for name in self._held:
             known = {commit.segments[name]["file"] for commit in commits if name in commit.segments}
             for left in (self._folder / name).glob("[0-9]*.jsonl*"):
-                # Visible and in no commit: the journal's last line was damaged. Its events are run again, cut otherwise.
+                # Visible and in no commit: the journal's last line was damaged. Its events are run again.
                 if left.name not in known:
                     left.unlink()
 
