@@ -51,7 +51,6 @@ class SourceOperator:
         header: Sequence[str] = (),
     ) -> None:
         self._step = step
-        self._names = list(stream.schema)
         self._schema = step.schema.polars
         self._format = format
         self._header = tuple(header)
@@ -96,13 +95,14 @@ class SourceOperator:
             arrived = arrivals.arrival[good] if arrivals.arrival is not None else arrived
         order = sequence[good] * 2
         steps = self._tracker.follow(times, arrivals.partition[good], arrived, order)
-        frame = frame.with_columns(
+        stamps = [
             pl.Series(TIME, times).cast(TIME_DTYPE),
             pl.Series(ARRIVAL, arrived).cast(TIME_DTYPE),
-            pl.lit(self._step.name).alias(SOURCE),
+            pl.Series(SOURCE, [self._step.name], pl.String).new_from_index(0, len(good)),
             pl.Series(PARTITION, arrivals.partition[good], pl.Int32),
             pl.Series(OFFSET, arrivals.offset[good], pl.Int64),
-        ).select(self._names)
+        ]
+        frame = pl.DataFrame([*frame.get_columns(), *stamps])
         counts = {"read": len(arrivals), "decoded": len(good)}
         if nans:
             counts["nan_to_null"] = nans
