@@ -103,7 +103,7 @@ class MemorySource:
                 payloads = found
             else:
                 columns, broken = self._columns(found)
-                kept = {index: msgspec.json.encode(found[index], enc_hook=repr) for index in broken}
+                kept = {index: _as_bytes(found[index]) for index in broken}
         if not count:
             return None
         stop = self._next = first + count
@@ -164,6 +164,14 @@ class MemorySource:
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def _as_bytes(event: Mapping[str, Any]) -> bytes:
+    """What a refused event was, for its dead letter; as JSON where it can be."""
+    try:
+        return msgspec.json.encode(event, enc_hook=repr)
+    except (TypeError, ValueError, OverflowError):
+        return repr(event).encode("utf-8", "backslashreplace")
 
 
 def _plain(value: Any) -> Any:

@@ -32,6 +32,7 @@ _RELEASED: Final = datetime(2025, 1, 1, tzinfo=UTC)
 _CLOCK_RANGE: Final = timedelta(days=30 * 365)
 _SIGNS: Final = {
     "lab": "jupyterlab",
+    "score": "pypmml",
     "train": "sklearn2pmml",
     "kafka": "confluent-kafka",
     "cassandra": "cassandra-driver",

@@ -38,7 +38,7 @@ def test_the_page_runs(tmp_path):
     # The demo takes longer than all the rest, and has tests of its own.
     typed = re.sub(r"(?m)^styx demo .*\n", "", script())
     done = subprocess.run(
-        ["bash", "-eux", "-c", typed],
+        ["sh", "-eux", "-c", typed],
         cwd=tmp_path,
         env=os.environ | {"PATH": path},
         capture_output=True,

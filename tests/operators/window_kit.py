@@ -226,7 +226,7 @@ def reference(
             TIME: end - 1,
             ARRIVAL: clock,
             "_detected": clock,
-            ORIGIN: canonical_json(["per_key", *([key] if keyed else []), end - size, end, 0]).decode(),
+            ORIGIN: canonical_json(["per_key", [key] if keyed else [], [end - size, end, 0]]).decode(),
             "order": order,
         }
         results.append((order, end, rows[0]["_offset"], {name: plain(value) for name, value in result.items()}))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from styx_lab.flow.steps.base import Columns, Port, Step
 from styx_lab.flow.steps.detect import Detect
 from styx_lab.flow.steps.enrich import Enrich
 from styx_lab.flow.steps.notify import Notify
@@ -12,6 +11,7 @@ from styx_lab.flow.steps.output import To
 from styx_lab.flow.steps.score import Score
 from styx_lab.flow.steps.shape import Filter, KeyBy, Select, WithColumns
 from styx_lab.flow.steps.source import SourceStep
+from styx_lab.flow.steps.step import Columns, Port, Step
 from styx_lab.flow.steps.union import Union
 from styx_lab.flow.steps.window import WindowStep
 

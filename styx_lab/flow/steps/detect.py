@@ -13,7 +13,7 @@ from styx_lab.core.operator import LATE, OUT
 from styx_lab.core.schema import TIME_DTYPE
 from styx_lab.errors import FlowError
 from styx_lab.flow.pattern import Pattern
-from styx_lab.flow.steps.base import Columns, Port, Step, read_columns
+from styx_lab.flow.steps.step import Columns, Port, Step, read_columns
 from styx_lab.flow.types import StreamType, derived_type
 
 __all__ = ["Detect"]

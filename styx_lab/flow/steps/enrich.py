@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from styx_lab.core.operator import OUT
 from styx_lab.errors import FlowError
-from styx_lab.flow.steps.base import Port, Step, rich
+from styx_lab.flow.steps.step import Port, Step, rich
 from styx_lab.flow.table import Table
 from styx_lab.flow.types import StreamType
 

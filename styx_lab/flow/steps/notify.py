@@ -11,7 +11,7 @@ import polars as pl
 from styx_lab.core.events import NOTIFICATION_SCHEMA, EventKind
 from styx_lab.core.operator import OUT
 from styx_lab.flow.message import Message
-from styx_lab.flow.steps.base import Port, Step
+from styx_lab.flow.steps.step import Port, Step
 from styx_lab.flow.types import StreamType
 
 __all__ = ["Notify"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from styx_lab.flow.steps.base import Port, Step
+from styx_lab.flow.steps.step import Port, Step
 from styx_lab.flow.types import StreamType
 
 __all__ = ["To"]

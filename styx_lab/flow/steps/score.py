@@ -10,7 +10,7 @@ import polars as pl
 
 from styx_lab.core.operator import OUT
 from styx_lab.errors import FlowError
-from styx_lab.flow.steps.base import Port, Step, rich
+from styx_lab.flow.steps.step import Port, Step, rich
 from styx_lab.flow.types import StreamType, derived_type
 
 __all__ = ["Score"]

@@ -11,7 +11,7 @@ import polars as pl
 from styx_lab.core.operator import OUT
 from styx_lab.errors import FlowError
 from styx_lab.flow.expression import Expression
-from styx_lab.flow.steps.base import Columns, Port, Step, check_key, columns_text, read_columns
+from styx_lab.flow.steps.step import Columns, Port, Step, check_key, columns_text, read_columns
 from styx_lab.flow.types import StreamType, derived_type
 
 __all__ = ["Filter", "KeyBy", "Select", "WithColumns"]

@@ -10,7 +10,7 @@ from styx_lab.core.operator import OUT
 from styx_lab.core.schema import Schema
 from styx_lab.core.time import duration_text
 from styx_lab.errors import FlowError
-from styx_lab.flow.steps.base import Port, Step, check_key
+from styx_lab.flow.steps.step import Port, Step, check_key
 from styx_lab.flow.types import StreamType, raw_type
 
 __all__ = ["SourceStep"]

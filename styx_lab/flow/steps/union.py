@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from styx_lab.core.operator import OUT
 from styx_lab.errors import FlowError
-from styx_lab.flow.steps.base import Port, Step
+from styx_lab.flow.steps.step import Port, Step
 from styx_lab.flow.types import StreamType
 
 __all__ = ["Union"]

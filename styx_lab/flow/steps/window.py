@@ -10,7 +10,7 @@ from styx_lab.core.operator import LATE, OUT
 from styx_lab.core.schema import TIME_DTYPE
 from styx_lab.errors import FlowError
 from styx_lab.flow.aggregate import Aggregate
-from styx_lab.flow.steps.base import Port, Step
+from styx_lab.flow.steps.step import Port, Step
 from styx_lab.flow.types import StreamType, derived_type
 from styx_lab.flow.window import Window, window_from_json
 
