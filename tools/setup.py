@@ -50,6 +50,7 @@ def main(arguments: list[str]) -> int:
         except BlockingIOError:
             say("another set-up is at work in this folder: waiting for it to end")
             fcntl.flock(lock, fcntl.LOCK_EX)
+        drop_stale_kernels()
         return set_up(level)
 
 
@@ -87,6 +88,20 @@ def set_up(level: str) -> int:
     STAMP.write_text(json.dumps({"digest": now, "level": level}))
     say(f"Set-up done in {time.monotonic() - began:.0f} s")
     return 0
+
+
+def drop_stale_kernels() -> None:
+    """Remove compiled kernels that are older than a source file beside them.
+
+    Numba looks at the file that holds a kernel and not at those whose functions it compiled into it.
+    """
+    for folder in (ROOT / "styx_lab").rglob("__pycache__"):
+        kernels = [*folder.glob("*.nbi"), *folder.glob("*.nbc")]
+        changed = max((source.stat().st_mtime for source in folder.parent.glob("*.py")), default=0.0)
+        if any(kernel.stat().st_mtime < changed for kernel in kernels):
+            say(f"compiling {folder.parent.relative_to(ROOT)} anew at its next use: its sources changed")
+            for kernel in kernels:
+                kernel.unlink()
 
 
 def digest() -> str:
