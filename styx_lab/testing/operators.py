@@ -20,6 +20,7 @@ from styx_lab.core.state import GROUP, KEY_GROUPS, State, decode_state, encode_s
 __all__ = ["check_operator"]
 
 _SIZES: Final = (1, 7)
+_CRASHES: Final = 8
 
 
 @dataclass(slots=True)
@@ -86,7 +87,7 @@ def check_operator(
         for size in _SIZES:
             cut = _run(make(), [[piece] for piece in batches[0].slices(size)])
             _check_same(cut, whole, f"re-chunking: slices of {size} rows give what one slice gives")
-    slices = _cut(batches, places[:: max(1, len(places) // 12)])
+    slices = _cut(batches, places[:: max(1, len(places) // _CRASHES)])
     for crash in range(len(slices) + 1):
         _check_crash(make, slices, crash, whole)
     for other in reordered:

@@ -31,7 +31,7 @@ from styx_lab.testing.script_source import Crash, Interruptions, script_sources
 if TYPE_CHECKING:
     from styx_lab.testing.script import Script
 
-__all__ = ["ENGINES", "EngineName", "Played", "play"]
+__all__ = ["ENGINES", "EngineName", "Played", "Ticking", "play"]
 
 EngineName = Literal["chain", "streamz", "runner"]
 ENGINES: Final[tuple[EngineName, ...]] = ("chain", "streamz", "runner")
@@ -202,7 +202,7 @@ def _play_streamz(script: Script, flow: Flow, way: _Way) -> Played:
             return Played(lines, result.counters, result.summary, starts)
 
 
-class _Ticking:
+class Ticking:
     """An observer that lets each slice take a second."""
 
     def __init__(self, clock: FakeClock) -> None:
@@ -242,7 +242,7 @@ def _play_runner(script: Script, flow: Flow, way: _Way, folder: Path) -> Played:
                 folder,
                 settings=settings,
                 stop=interruptions.stop,
-                observers=[_Ticking(clock)],
+                observers=[Ticking(clock)],
                 clock=clock.seconds,
             )
         except Crash:

@@ -22,7 +22,7 @@ from styx_lab.testing import Script, check_operator
 from styx_lab.testing.strategies import payments, scripts
 from tests.laws.verbs import AGGREGATES, CARDS, MODELS, TESTING
 
-FEWER = settings(max_examples=max(1, settings().max_examples // 4))
+FEWER = settings(max_examples=max(5, settings().max_examples // 8))
 SOURCE = payments(bound_ms=20)
 
 OURS: dict[str, Callable[[Stream], Stream]] = {

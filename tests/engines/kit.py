@@ -20,7 +20,7 @@ from styx_lab.flow.flow import Flow, flow
 from styx_lab.flow.pattern import Pattern
 from styx_lab.flow.window import Tumbling
 from styx_lab.testing import FakeClock
-from styx_lab.testing.script_run import _Ticking
+from styx_lab.testing.script_run import Ticking
 from styx_lab.testing.strategies import payments
 
 EVENTS: list[dict[str, Any]] = [
@@ -72,7 +72,7 @@ def run_job(folder: Path, *, sources: Mapping[str, Any] | None = None, **how: An
         commit_every=how.pop("commit_every", 0),
         checkpoint_every=how.pop("checkpoint_every", 2),
     )
-    observers = [_Ticking(clock), *how.pop("observers", ())]
+    observers = [Ticking(clock), *how.pop("observers", ())]
     return run(
         how.pop("flow", FLOW),
         {"payments": source()} if sources is None else sources,

@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from styx_lab.testing import Script
+from styx_lab.engines.runner.checkpoint import read_checkpoint, usable_checkpoints
+from styx_lab.engines.runner.journal import Commit, Journal
+from styx_lab.testing import FakeClock, Script
+from styx_lab.testing.script_run import Ticking
 from tests.engines.kit import FLOW, Died, outputs, run_job, watched_writes
 
 pytestmark = pytest.mark.laws
 FEWER = settings(max_examples=max(1, settings().max_examples // 2))
+
+
+class _SetAfterOne(Ticking):
+    """An observer that asks for a stop after the first slice."""
+
+    def __init__(self, stop: Event) -> None:
+        super().__init__(FakeClock())
+        self._stop = stop
+
+    def observe(self, *_: object) -> None:
+        """A slice is through."""
+        self._stop.set()
 
 
 @cache
@@ -41,6 +59,16 @@ def check_finished(folder: Path) -> None:
     assert not list(folder.rglob("*.partial"))
 
 
+def check_nothing_is_visible_that_was_not_committed(folder: Path) -> None:
+    committed: list[Commit] = []
+    if (folder / "journal").exists():
+        with Journal(folder / "journal") as journal:
+            committed = journal.commits
+    known = {(output, one["file"]) for commit in committed for output, one in commit.segments.items()}
+    visible = {(path.parent.name, path.name) for path in folder.glob("out/*/*.jsonl")}
+    assert visible <= known
+
+
 def test_the_input_says_something() -> None:
     lines, summary, _, writes = undisturbed()
     assert all(lines.values())
@@ -57,11 +85,9 @@ def test_death_at_any_write(data: st.DataObject) -> None:
         folder = Path(made) / "job"
         # Some die again, on the way back.
         for fatal in data.draw(st.lists(st.integers(0, writes - 1), min_size=1, max_size=3)):
-            with watched_writes(folder, fatal=fatal):
-                try:
-                    run_job(folder)
-                except Died:
-                    continue
+            with watched_writes(folder, fatal=fatal), suppress(Died):
+                run_job(folder)
+            check_nothing_is_visible_that_was_not_committed(folder)
         check_finished(folder)
 
 
@@ -71,6 +97,7 @@ def test_death_at_every_write(tmp_path: Path) -> None:
         folder = tmp_path / str(fatal)
         with watched_writes(folder, fatal=fatal), pytest.raises(Died):
             run_job(folder)
+        check_nothing_is_visible_that_was_not_committed(folder)
         check_finished(folder)
 
 
@@ -89,6 +116,22 @@ def test_death_while_a_checkpoint_is_written_again_at_the_same_place(tmp_path: P
         found = script.run(FLOW, engine="runner", batch=1, checkpoint_every=0, folder=folder)
         assert found.lines == expected.lines
         assert found.summary == expected.summary
+
+
+def test_a_whole_checkpoint_is_never_given_up_for_a_new_one_of_the_same_place(tmp_path: Path) -> None:
+    """A job is stopped, started, and stopped again before it reads anything."""
+    stop = Event()
+    first = tmp_path / "first"
+    run_job(first, batch=40, stop=stop, observers=[_SetAfterOne(stop)])
+    (newest,) = usable_checkpoints(first / "checkpoints")
+    with watched_writes(shutil.copytree(first, tmp_path / "copy")) as watch:
+        assert run_job(tmp_path / "copy", stop=stop).state == "stopped"
+    for fatal in range(watch.count):
+        folder = shutil.copytree(first, tmp_path / str(fatal))
+        with watched_writes(folder, fatal=fatal), pytest.raises(Died):
+            run_job(folder, stop=stop)
+        assert read_checkpoint(folder / "checkpoints" / newest.name).count == 40
+    check_finished(tmp_path / "copy")
 
 
 _CHILD = """

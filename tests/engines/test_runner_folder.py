@@ -134,6 +134,15 @@ def test_a_damaged_checkpoint_is_refused(file: str, harm: str, tmp_path: Path) -
         read_checkpoint(path.parent)
 
 
+def test_a_checkpoint_with_another_value_is_refused(tmp_path: Path) -> None:
+    path = write_checkpoint(tmp_path / "0000000000000007", _checkpoint(7)) / "000.state"
+    data = path.read_bytes()
+    assert data.count(b'"n": 7') == 1
+    path.write_bytes(data.replace(b'"n": 7', b'"n": 8'))
+    with pytest.raises(CheckpointError, match="changed"):
+        read_checkpoint(path.parent)
+
+
 def test_prune_keeps_the_newest_whole_ones(tmp_path: Path) -> None:
     for count in (5, 10, 20):
         write_checkpoint(tmp_path / f"{count:016d}", _checkpoint(count))

@@ -54,7 +54,7 @@ TESTING = (
     .consecutive()
     .followed_by("drain")
     .where("amount > 500")
-    .within("40ms")
+    .within("120ms")
 )
 AGGREGATES = {
     "n": agg.count(),

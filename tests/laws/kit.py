@@ -1,4 +1,4 @@
-"""The laws, for every verb and engine: re-chunking, parity, crash anywhere, order within the bound, nothing silent."""
+"""What the tests of the laws share: playing a case, and what must be the same or add up."""
 
 from __future__ import annotations
 
@@ -7,19 +7,15 @@ from collections import Counter, defaultdict
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 
-from styx_lab.flow.steps import STEPS
 from styx_lab.testing import Played, Script
-from styx_lab.testing.strategies import arrangements, flows, interrupted, scripts
-from tests.laws.verbs import BOUND, MODELS, VERBS, Case, all_cases
-
-pytestmark = pytest.mark.laws
+from tests.laws.verbs import MODELS, Case, all_cases
 
 CASES = pytest.mark.parametrize("case", all_cases(), ids=str)
-# Each law is tried on some thirty flows: a quarter of the profile's examples for each is enough.
-FEWER = settings(max_examples=max(1, settings().max_examples // 4))
+# Each law is tried on some thirty flows, so that a few examples for each are many for all.
+FEWER = settings(max_examples=max(5, settings().max_examples // 8))
 SIZES = st.sampled_from([1, 2, 3, 7, 10_000])
 
 
@@ -38,67 +34,6 @@ def assert_same(found: Played, expected: Played, *, counters: bool = True) -> No
 
 def nonzero(counters: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
     return {step: {name: count for name, count in named.items() if count} for step, named in counters.items()}
-
-
-def test_every_verb_has_flows_to_try_the_laws_on() -> None:
-    assert VERBS.keys() == STEPS.keys()
-    for verb, make in VERBS.items():
-        assert make()
-        for case in make():
-            assert any(step.verb == verb for step in case.flow.steps), f"{case} does not use {verb}"
-
-
-@CASES
-@FEWER
-@given(data=st.data())
-def test_the_cut_does_not_show(case: Case, data: st.DataObject) -> None:
-    script = data.draw(scripts(sources=case.sources, bound_ms=BOUND))
-    whole = play(script, case)
-    for size in (1, 7):
-        assert_same(play(script, case, batch=size), whole)
-
-
-@CASES
-@FEWER
-@given(data=st.data())
-def test_every_engine_gives_the_same_bytes(case: Case, data: st.DataObject) -> None:
-    script = data.draw(scripts(sources=case.sources, bound_ms=BOUND))
-    expected = play(script, case)
-    assert_same(play(script, case, engine="streamz", batch=data.draw(SIZES)), expected)
-    assert_same(play(script, case, engine="runner", batch=data.draw(SIZES), commit_every=1), expected)
-
-
-@CASES
-@FEWER
-@given(data=st.data())
-def test_a_crash_anywhere_does_not_show(case: Case, data: st.DataObject) -> None:
-    script = data.draw(scripts(sources=case.sources, bound_ms=BOUND, most=20))
-    expected = play(script, case)
-    crashing = data.draw(interrupted(script))
-    how = {
-        "batch": data.draw(SIZES),
-        "commit_every": data.draw(st.sampled_from([0, 1, 3])),
-        "checkpoint_every": data.draw(st.sampled_from([0, 1, 2, 5])),
-    }
-    for engine in ("chain", "runner"):
-        found = play(crashing, case, engine=engine, **how)
-        assert_same(found, expected)
-        assert found.warnings == ()
-
-
-@CASES
-@FEWER
-@given(data=st.data())
-def test_the_order_of_arrival_within_the_bound_does_not_show(case: Case, data: st.DataObject) -> None:
-    one, other = data.draw(arrangements(sources=case.sources, bound_ms=BOUND))
-    first, second = play(one, case, batch=7), play(other, case, batch=7)
-    assert first.summary == second.summary
-    assert first.summary["late"] == 0
-    for name in first.lines:
-        rows, others = timeless(first, name), timeless(second, name)
-        assert Counter(rows) == Counter(others), name
-        if case.ordered and name == "out":
-            assert by_key(rows) == by_key(others)
 
 
 def timeless(played: Played, output: str) -> list[str]:
@@ -121,15 +56,6 @@ def by_key(rows: list[str]) -> dict[Any, list[str]]:
         fields = json.loads(row)
         found[fields.get("key"), fields.get("card_id"), fields.get("status"), fields.get("tries")].append(row)
     return found
-
-
-@CASES
-@FEWER
-@given(data=st.data())
-def test_nothing_is_silent(case: Case, data: st.DataObject) -> None:
-    script = data.draw(scripts(sources=case.sources, bound_ms=BOUND))
-    played = play(script, case, batch=data.draw(SIZES))
-    assert_nothing_silent(played, case, events=sum(moment.what == "event" for moment in script.moments))
 
 
 def assert_nothing_silent(played: Played, case: Case, *, events: int) -> None:
@@ -162,14 +88,3 @@ def assert_nothing_silent(played: Played, case: Case, *, events: int) -> None:
     assert summary["notifications"] == sum(one.get("notifications", 0) for one in played.counters.values())
     for name in ("late", "dead"):
         assert summary[name] <= sum(one[name] for one in played.counters.values())
-
-
-@given(flows(bound_ms=BOUND), scripts(bound_ms=BOUND), st.data())
-def test_flows_at_random_keep_the_laws(flow: Any, script: Script, data: st.DataObject) -> None:
-    case = Case("drawn", flow)
-    expected = play(script, case)
-    assert_nothing_silent(expected, case, events=sum(moment.what == "event" for moment in script.moments))
-    assert_same(play(script, case, batch=data.draw(SIZES)), expected)
-    assert_same(play(script, case, engine="streamz", batch=data.draw(SIZES)), expected)
-    crashing = data.draw(interrupted(script))
-    assert_same(play(crashing, case, engine="runner", batch=data.draw(SIZES)), expected)
