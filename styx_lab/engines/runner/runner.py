@@ -40,6 +40,7 @@ from styx_lab.operators.build import OpenModel
 __all__ = ["Outcome", "RunSettings", "run"]
 
 _KEPT_CHECKPOINTS: Final = 2
+_IDLE_SECONDS: Final = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +215,9 @@ class _Runner:
                 self._tell(observers)
                 return self._outcome("finished")
             pace.count(len(piece))
+            if not len(piece):
+                # A live source has nothing now: do not spin.
+                stop.wait(_IDLE_SECONDS)
             self._segments.take(self._chain.feed(piece))
             now = self._clock()
             if now - committed >= self._settings.commit_every:
