@@ -21,7 +21,7 @@ import polars as pl
 
 from styx_lab.core.time import MIN_WATERMARK
 
-__all__ = ["NO_STEPS", "Batch", "Int64s", "Steps", "empty_batch", "step_batch"]
+__all__ = ["NO_STEPS", "Batch", "Int64s", "Steps", "step_batch"]
 
 Int64s = np.ndarray[tuple[int], np.dtype[np.int64]]
 """A one-dimensional array of int64."""
@@ -122,11 +122,6 @@ class Batch:
             pieces.append(piece)
             before, first_step = piece.after, last_step
         return pieces
-
-
-def empty_batch(schema: dict[str, pl.DataType], like: Batch) -> Batch:
-    """No rows of the given schema, with the steps of another batch."""
-    return Batch(pl.DataFrame(schema=schema), _none(), like.before, like.steps)
 
 
 def step_batch(schema: dict[str, pl.DataType], *, order: int, before: int, mark: int, clock: int) -> Batch:

@@ -18,7 +18,7 @@ from styx_lab.core.events import canonical_lines
 from styx_lab.core.schema import dtype_from_json, dtype_to_json
 from styx_lab.errors import DataError, FlowError, InputMissingError
 
-__all__ = ["Table", "table"]
+__all__ = ["Table", "read_rows", "table"]
 
 _READERS: Final[Mapping[str, Callable[[Path], pl.DataFrame]]] = {
     ".parquet": pl.read_parquet,
@@ -82,21 +82,28 @@ def table(name: str, rows: str | Path | pl.DataFrame) -> Table:
         DataError: when it is empty or of another kind.
     """
     where = f"table {name!r}"
-    if isinstance(rows, pl.DataFrame):
-        frame = rows
-    else:
-        path = Path(rows)
-        if not path.exists():
-            raise InputMissingError("no such file", where=where, got=str(path), hint="check the path")
-        if path.suffix not in _READERS:
-            raise DataError("a table's file must be .parquet, .csv or .jsonl", where=where, got=str(path))
-        try:
-            frame = _READERS[path.suffix](path)
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise DataError(f"the file cannot be read: {error}", where=where, got=str(path)) from error
+    frame = rows if isinstance(rows, pl.DataFrame) else read_rows(rows, where=where)
     if frame.is_empty():
         raise DataError("the table has no rows", where=where, hint="enrich() needs at least one")
     return Table(name, tuple(frame.schema.items()), _content_hash(frame), frame)
+
+
+def read_rows(path: str | Path, *, where: str) -> pl.DataFrame:
+    """The rows of a `.parquet`, `.csv` or `.jsonl` file, all at once.
+
+    Raises:
+        InputMissingError: when the file is not there.
+        DataError: when it is of another kind, or damaged.
+    """
+    file = Path(path)
+    if not file.exists():
+        raise InputMissingError("no such file", where=where, got=str(path), hint="check the path")
+    if file.suffix not in _READERS:
+        raise DataError("the file must be .parquet, .csv or .jsonl", where=where, got=str(path))
+    try:
+        return _READERS[file.suffix](file)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"the file cannot be read: {error}", where=where, got=str(path)) from error
 
 
 def _content_hash(frame: pl.DataFrame) -> str:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 
-from styx_lab.errors import DataError, InputMissingError
+from styx_lab.flow.table import read_rows
 from styx_lab.stores import SqliteStore
 
 __all__ = ["Training", "train"]
-
-_READERS: Final[Mapping[str, Callable[[Path], pl.DataFrame]]] = {
-    ".parquet": pl.read_parquet,
-    ".csv": pl.read_csv,
-    ".jsonl": pl.read_ndjson,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +58,7 @@ def train(
     """
     from styx_lab.models import train as fit
 
-    rows = examples if isinstance(examples, pl.DataFrame) else _read(Path(examples))
+    rows = examples if isinstance(examples, pl.DataFrame) else read_rows(examples, where=f"model {name!r}, examples")
     chosen = list(features) if features else [column for column in rows.columns if column != target]
     trained = fit(rows, target=target, features=chosen, model=model, name=name)
     report = trained.report.to_json()
@@ -73,14 +67,3 @@ def train(
         if alias is not None:
             kept.set_alias("model", name, alias, record.version)
     return Training(f"{record.name}@{record.version}", record.sha256, report)
-
-
-def _read(path: Path) -> pl.DataFrame:
-    if not path.exists():
-        raise InputMissingError("no such file", where="train", got=str(path), hint="check the path")
-    if path.suffix not in _READERS:
-        raise DataError("examples must be .parquet, .csv or .jsonl", where="train", got=str(path))
-    try:
-        return _READERS[path.suffix](path)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"the examples cannot be read: {error}", where=str(path)) from error
