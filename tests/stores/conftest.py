@@ -48,7 +48,11 @@ class Process:
         self.stdin.flush()
 
     def end(self) -> str:
-        answer, _ = self.running.communicate()
+        # Not communicate(): it would leave out what readline() has read ahead.
+        self.stdin.close()
+        answer = self.stdout.read()
+        self.stdout.close()
+        self.running.wait()
         return answer
 
 
