@@ -4,7 +4,7 @@
 PYTHON ?= python3
 WORKERS ?= 2
 VENV := .venv/bin/python
-FAST := -m "not slow and not browser and not notebook"
+FAST := -m "not slow and not browser and not notebook and not laws"
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint laws lab bench clean python setup-demo setup-lab setup-dev browser
