@@ -16,7 +16,8 @@ import polars as pl
 from styx_lab.core.events import EventKind, canonical_json
 from styx_lab.errors import FlowError
 from styx_lab.flow.steps import STEPS, Enrich, Port, Score, SourceStep, Step, To
-from styx_lab.flow.stream import Stream, _checked_name, _merge
+from styx_lab.flow.stream import Stream
+from styx_lab.flow.stream.names import checked_name, merge_steps
 from styx_lab.flow.table import Table
 from styx_lab.flow.types import StreamType
 from styx_lab.flow.verbs import call
@@ -39,7 +40,7 @@ class Flow:
     steps: tuple[Step, ...]
 
     def __post_init__(self) -> None:
-        _checked_name(self.name, "flow")
+        checked_name(self.name, "flow")
         if not any(isinstance(step, To) for step in self.steps):
             raise FlowError("a flow needs an output", where=f"flow {self.name!r}", hint="end a stream with .to('name')")
         self.types()
@@ -191,7 +192,7 @@ def flow(name: str, *streams: Stream) -> Flow:
         raise FlowError(
             "a flow is made of streams", where=f"flow {name!r}", got=list(streams), hint="flow(name, stream)"
         )
-    return Flow(name, _merge(streams))
+    return Flow(name, merge_steps([stream.steps for stream in streams]))
 
 
 def _read_step(value: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]) -> Step:

@@ -237,7 +237,9 @@ def test_any_flow_is_told_on_a_terminal(drawn: Flow) -> None:
     assert [row[1] for row in rows if row] == [step.name for step in drawn.steps]
     assert "dead letters" in lines[-1]
     late = [port for step in drawn.steps for port in step.inputs if port.name == LATE]
-    assert ("┆" in text(drawn)) == bool(late)
+    # A flow that is too wide for lines says its links in words.
+    sign = ".late" if "←" in text(drawn) else "┆"
+    assert (sign in text(drawn)) == bool(late)
 
 
 @pytest.mark.laws
