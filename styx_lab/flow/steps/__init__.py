@@ -13,7 +13,7 @@ from styx_lab.flow.steps.shape import Filter, KeyBy, Select, WithColumns
 from styx_lab.flow.steps.source import SourceStep
 from styx_lab.flow.steps.step import Columns, Port, Step
 from styx_lab.flow.steps.union import Union
-from styx_lab.flow.steps.window import WindowStep
+from styx_lab.flow.steps.window import Firing, WindowStep
 
 __all__ = [
     "STEPS",
@@ -21,6 +21,7 @@ __all__ = [
     "Detect",
     "Enrich",
     "Filter",
+    "Firing",
     "KeyBy",
     "Notify",
     "Port",
