@@ -34,7 +34,7 @@ from styx_lab.operators.notify import NotifyOperator
 from styx_lab.operators.score import ScoreOperator
 from styx_lab.operators.shape import FilterOperator, KeyByOperator, SelectOperator, WithColumnsOperator
 from styx_lab.operators.union import UnionOperator
-from styx_lab.operators.window.operator import WindowOperator
+from styx_lab.operators.window import window_operator
 
 __all__ = ["OpenModel", "build"]
 
@@ -57,7 +57,7 @@ _TABLE: Final[dict[type[Step], Callable[[_Site], Operator]]] = {
     WithColumns: lambda site: WithColumnsOperator(site.step, site.output),
     KeyBy: lambda site: KeyByOperator(site.step),
     Union: lambda _: UnionOperator(),
-    WindowStep: lambda site: WindowOperator(site.step, site.stream),
+    WindowStep: lambda site: window_operator(site.step, site.stream),
     Detect: lambda site: DetectOperator(site.step, site.stream, site.output),
     Enrich: lambda site: EnrichOperator(site.step, site.output),
     Score: lambda site: ScoreOperator(site.step, site.stream, site.output, site.open_model(site.step.model)),

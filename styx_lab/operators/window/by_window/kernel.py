@@ -457,7 +457,7 @@ def _nth_window(rule, rows, row, nth):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def run(state, operations, rule, out, before, rows, steps, verdicts):  # type: ignore[no-untyped-def]  # noqa: PLR0913
+def run(state, operations, rule, out, before, rows, steps, verdicts):  # type: ignore[no-untyped-def]
     """Take rows and steps in their order from where the last call stopped.
 
     Gives DONE, or what there is no room for: the caller makes room and calls again. `verdicts` says of each row
@@ -531,7 +531,7 @@ def run(state, operations, rule, out, before, rows, steps, verdicts):  # type: i
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _take(state, operations, rule, out, window, rows, row, mark):  # type: ignore[no-untyped-def]  # noqa: PLR0913
+def _take(state, operations, rule, out, window, rows, row, mark):  # type: ignore[no-untyped-def]
     """Let a window take an event, and fire where its trigger says so."""
     control, line = state.control, state.windows[window]
     if rule.keeps:
