@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import polars as pl
 
@@ -18,7 +18,7 @@ from styx_lab.flow.trigger import AtEnd, AtEndOfInput, Every, Trigger, When, tri
 from styx_lab.flow.types import StreamType, derived_type
 from styx_lab.flow.window import Counted, Global, Session, Window, window_from_json
 
-__all__ = ["Firing", "WindowStep", "window_columns"]
+__all__ = ["USUAL", "Firing", "WindowStep", "window_columns"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +108,17 @@ class Firing:
         return "".join(f", {one}" for one in said)
 
 
+USUAL: Final = Firing()
+"""Once, at the window's end, or as the window itself fires."""
+
+
 @dataclass(frozen=True, slots=True)
 class WindowStep(Step):
     """Aggregates per key and window. Gives RawEvents -> BusinessEvents, one a firing of a window that has events."""
 
     window: Window
     aggregates: tuple[tuple[str, Aggregate], ...]
-    firing: Firing = Firing()
+    firing: Firing = USUAL
 
     verb: ClassVar[str] = "window"
 

@@ -7,7 +7,8 @@ from typing import Self
 from styx_lab.core.time import Duration, duration_ms
 from styx_lab.errors import FlowError
 from styx_lab.flow.aggregate import Aggregate
-from styx_lab.flow.steps import Firing, WindowStep
+from styx_lab.flow.steps import CoGroup, Firing, Port, WindowJoin, WindowStep
+from styx_lab.flow.steps.joined import How
 from styx_lab.flow.stream.so_far import StreamSoFar
 from styx_lab.flow.trigger import Trigger
 from styx_lab.flow.window import Window
@@ -74,6 +75,89 @@ class WindowVerbs(StreamSoFar):
                 )
         firing = Firing(trigger, discarding, _lateness(allowed_lateness, where))
         return self._append(WindowStep(name, (self.port,), window, tuple(aggregates.items()), firing))
+
+    def window_join(
+        self,
+        other: StreamSoFar,
+        window: Window,
+        *,
+        how: How = "inner",
+        trigger: Trigger | None = None,
+        discarding: bool = False,
+        allowed_lateness: Duration = "0ms",
+        suffix: str = "_right",
+        name: str | None = None,
+    ) -> Self:
+        """Pair the events of two streams that have one key and are in one window, when the window fires.
+
+        >>> from styx_lab.flow.stream.example import payments
+        >>> from styx_lab.flow.window import Tumbling
+        >>> small = payments().filter("amount < 1", name="small")
+        >>> large = payments().filter("amount > 500", name="large")
+        >>> list(small.window_join(large, Tumbling("10m")).columns)
+        ['card_id', 'window_start', 'window_end', 'ts', 'amount', 'ts_right', 'amount_right']
+
+        Args:
+            other: the right side; keyed by columns of the same types.
+            window: which windows; they act on the events of both sides together, so a session is one of both.
+            how: `inner` gives left x right, left by left, in order of arrival; `left` and `full` also the events whose
+                window has none of the other side, with nulls there.
+            trigger, discarding, allowed_lateness: as for `window()`; each firing gives all pairs again.
+            suffix: put behind a right column's name that the left side has, too.
+            name: the step's name.
+
+        Time: as for `window()`; the watermark is the smaller of the two. Late events go to `.side("late_left")` and
+        `.side("late_right")`. State: the events of open windows. Follows Flink's `JoinedStreams` (which is inner).
+
+        Raises:
+            FlowError: when a side has no key, or the keys' types differ.
+        """
+        firing = Firing(trigger, discarding, _lateness(allowed_lateness, "window_join()"))
+
+        def make(name: str, ports: tuple[Port, ...]) -> WindowJoin:
+            return WindowJoin(name, ports, window, how, suffix, firing)
+
+        return self._bring([other], name, "window_join", make)
+
+    def co_group(
+        self,
+        other: StreamSoFar,
+        window: Window,
+        *,
+        left: str = "left",
+        right: str = "right",
+        trigger: Trigger | None = None,
+        discarding: bool = False,
+        allowed_lateness: Duration = "0ms",
+        name: str | None = None,
+    ) -> Self:
+        """Give the events of two streams that have one key and are in one window, as two lists of structs.
+
+        >>> from styx_lab.flow.stream.example import payments
+        >>> from styx_lab.flow.window import Session
+        >>> small = payments().filter("amount < 1", name="small")
+        >>> large = payments().filter("amount > 500", name="large")
+        >>> list(small.co_group(large, Session("10m"), left="small", right="large").columns)
+        ['card_id', 'window_start', 'window_end', 'small', 'large']
+
+        Args:
+            other: the right side; keyed by columns of the same types.
+            window: which windows; they act on the events of both sides together.
+            left, right: what the lists are called; either may be empty, not both.
+            trigger, discarding, allowed_lateness: as for `window()`.
+            name: the step's name.
+
+        Time, State: as for `window_join()`. Follows Flink's `CoGroupedStreams`.
+
+        Raises:
+            FlowError: when a side has no key, or the keys' types differ.
+        """
+        firing = Firing(trigger, discarding, _lateness(allowed_lateness, "co_group()"))
+
+        def make(name: str, ports: tuple[Port, ...]) -> CoGroup:
+            return CoGroup(name, ports, window, left, right, firing)
+
+        return self._bring([other], name, "co_group", make)
 
 
 def _lateness(length: Duration, where: str) -> int:

@@ -90,7 +90,7 @@ class Rule(NamedTuple):
         offset: how far starts are moved, ms.
         lateness: how long after its end a window takes events, ms.
         trigger: when it fires.
-        count: of how many events, where it counts.
+        every: of how many events, where it counts.
         interval: of how many ms, where it fires every so often.
         at_end: whether it fires at its end beside.
         discarding: whether a firing empties it.
@@ -105,7 +105,7 @@ class Rule(NamedTuple):
     offset: int
     lateness: int
     trigger: int
-    count: int
+    every: int
     interval: int
     at_end: bool
     discarding: bool
@@ -284,7 +284,7 @@ def _on_event(state, rule, window, time, mark, meets):  # type: ignore[no-untype
     last = _last(line[END])
     if rule.trigger == AT_COUNT:
         line[COUNT] += 1
-        fires = line[COUNT] >= rule.count
+        fires = line[COUNT] >= rule.every
         if fires:
             line[COUNT] = 0
         return _at_end(line, rule, last, mark) or fires
@@ -457,14 +457,54 @@ def _nth_window(rule, rows, row, nth):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _into_windows(state, operations, rule, out, rows, row, mark):  # type: ignore[no-untyped-def]
+    """Let every window that an event is assigned to take it, from where the last call stopped."""
+    control, windows = state.control, state.windows
+    slot = rows.slots[row]
+    if control[AT_NTH] == 0:
+        control[CLOCK] = max(control[CLOCK], rows.clocks[row])
+        control[TOOK] = 0
+    while True:
+        nth = control[AT_NTH]
+        start, end = _nth_window(rule, rows, row, nth)
+        if start == end:
+            break
+        window = -1
+        if rule.assign == SESSION:
+            events = _touching(state, slot, start, end)
+        else:
+            window = state.table[find(state.table, windows, slot, end)] - 1
+            events = windows[window, EVENTS] if window >= 0 else 0
+        answer = _room_for(state, out, rule, events + 1)
+        if answer != DONE:
+            return answer
+        if control[WIDE_FREE] < 2 * rule.sums:
+            return WIDE_FULL
+        control[AT_NTH] += 1
+        if rule.assign == SESSION:
+            window = _merge(state, operations, rule, slot, start, end, mark)
+        if window < 0:
+            if end != NEVER and _cleanup(end, rule) <= mark:
+                continue
+            window = new_window(state, operations, rule, slot, start, end)
+            windows[window, ORDER] = rows.orders[row]
+            windows[window, PLACE] = control[LAST_PLACE] + 1 if rows.orders[row] == control[LAST_ORDER] else 0
+            windows[window, NTH] = nth
+        control[TOOK] = 1
+        _take(state, operations, rule, out, window, rows, row, mark)
+    control[AT_NTH] = 0
+    return DONE
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def run(state, operations, rule, out, before, rows, steps, verdicts):  # type: ignore[no-untyped-def]
     """Take rows and steps in their order from where the last call stopped.
 
     Gives DONE, or what there is no room for: the caller makes room and calls again. `verdicts` says of each row
     whether a window took it.
     """
-    control, windows = state.control, state.windows
-    row, nth, step = control[AT_ROW], control[AT_NTH], control[AT_STEP]
+    control = state.control
+    row, step = control[AT_ROW], control[AT_STEP]
     mark = before if step == 0 else steps.mark[step - 1]
     answer = DONE
     while True:
@@ -477,56 +517,22 @@ def run(state, operations, rule, out, before, rows, steps, verdicts):  # type: i
             step += 1
         if answer != DONE or row == len(rows.times):
             break
-        time, slot = rows.times[row], rows.slots[row]
-        if nth == 0:
-            control[CLOCK] = max(control[CLOCK], rows.clocks[row])
-            control[TOOK] = 0
-        while True:
-            start, end = _nth_window(rule, rows, row, nth)
-            if start == end:
-                break
-            window = -1
-            events = 0
-            if rule.assign == SESSION:
-                events = _touching(state, slot, start, end)
-            else:
-                window = state.table[find(state.table, windows, slot, end)] - 1
-                if window >= 0:
-                    events = windows[window, EVENTS]
-            answer = _room_for(state, out, rule, events + 1)
-            if answer == DONE and control[WIDE_FREE] < 2 * rule.sums:
-                answer = WIDE_FULL
-            if answer != DONE:
-                break
-            if rule.assign == SESSION:
-                window = _merge(state, operations, rule, slot, start, end, mark)
-            if window < 0 and _cleanup(end, rule) <= mark and end != NEVER:
-                nth += 1
-                continue
-            if window < 0:
-                window = new_window(state, operations, rule, slot, start, end)
-                windows[window, ORDER] = rows.orders[row]
-                windows[window, PLACE] = control[LAST_PLACE] + 1 if rows.orders[row] == control[LAST_ORDER] else 0
-                windows[window, NTH] = nth
-            control[TOOK] = 1
-            _take(state, operations, rule, out, window, rows, row, mark)
-            nth += 1
+        answer = _into_windows(state, operations, rule, out, rows, row, mark)
         if answer != DONE:
             break
         if control[TOOK]:
             verdicts[row] = TAKEN
-        elif time + rule.lateness <= mark:
+        elif rows.times[row] + rule.lateness <= mark:
             verdicts[row] = LATE_EVENT
         else:
             verdicts[row] = NO_WINDOW
         control[LAST_PLACE] = control[LAST_PLACE] + 1 if rows.orders[row] == control[LAST_ORDER] else 0
         control[LAST_ORDER] = rows.orders[row]
         row += 1
-        nth = 0
     if answer == DONE:
         control[NUMBERS] += len(rows.times)
         row = step = 0
-    control[AT_ROW], control[AT_NTH], control[AT_STEP] = row, nth, step
+    control[AT_ROW], control[AT_STEP] = row, step
     return answer
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from styx_lab.core.batch import Batch, Int64s
-from styx_lab.core.events import ARRIVAL, TIME, dead_letters
+from styx_lab.core.events import ARRIVAL, TIME
 from styx_lab.core.operator import LATE, OUT, Emission, Operator
 from styx_lab.core.state import GROUP, State
 from styx_lab.errors import CheckpointError
@@ -21,8 +21,8 @@ from styx_lab.flow.steps import WindowStep
 from styx_lab.flow.types import StreamType
 from styx_lab.flow.window import Counted
 from styx_lab.operators.rows import EventRows
-from styx_lab.operators.values import Values, values_of
 from styx_lab.operators.window.by_window import kernel as k
+from styx_lab.operators.window.by_window.evaluated import evaluated
 from styx_lab.operators.window.by_window.results import Results
 from styx_lab.operators.window.by_window.rule import Assignment, rule_of
 from styx_lab.operators.window.by_window.windows import OpenWindows
@@ -83,7 +83,8 @@ class ByWindowOperator(Operator):
             DataError: when whole numbers do not fit in 64 bits.
         """
         (batch,) = inputs
-        taken = self._evaluated(batch)
+        mine = self._layout.computed if self._groups is None else self._groups.expressions
+        taken = evaluated(self._step.name, batch, mine, self._assignment)
         frame, values = taken.batch.frame, taken.frame
         rows = self._arrivals(taken.batch, values)
         steps = StepArrays(_own(batch.steps.order), _own(batch.steps.mark), _own(batch.steps.clock))
@@ -111,21 +112,6 @@ class ByWindowOperator(Operator):
             late_order=late_batch.order,
             counts=counts,
         )
-
-    def _evaluated(self, batch: Batch) -> Values:
-        """The values of all expressions for each event that has them."""
-        mine = self._layout.computed if self._groups is None else self._groups.expressions
-        values = values_of(self._step.name, batch, {**mine, **self._assignment.expressions})
-        refused = self._assignment.refused(values.frame)
-        if not refused:
-            return values
-        good = np.ones(len(values.batch), np.bool_)
-        good[list(refused)] = False
-        dead = dead_letters(self._step.name, values.batch.frame.filter(pl.Series(~good)), list(refused.values()))
-        order = values.batch.order[~good]
-        if values.dead is not None:
-            dead, order = pl.concat([values.dead, dead]), np.concatenate([values.dead_order, order])
-        return Values(values.batch.keep(good), values.frame.filter(pl.Series(good)), dead, order)
 
     def _arrivals(self, batch: Batch, values: pl.DataFrame) -> k.Arrivals:
         times = _own(batch.frame[TIME].to_physical().to_numpy())

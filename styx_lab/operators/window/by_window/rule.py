@@ -57,7 +57,7 @@ def rule_of(window: Window, firing: Firing, *, sums: int, keeps: bool) -> k.Rule
         offset=offset,
         lateness=firing.lateness_ms,
         trigger=trigger,
-        count=count,
+        every=count,
         interval=interval,
         at_end=bool(getattr(firing.trigger, "at_end", False)),
         discarding=discarding,
@@ -68,7 +68,7 @@ def rule_of(window: Window, firing: Firing, *, sums: int, keeps: bool) -> k.Rule
 
 
 class Assignment:
-    """Works out, for windows that ask for it, what an event brings with it: its gap, its calendar window, its condition.
+    """Works out what an event brings with it: its gap, its calendar window, and whether it meets the condition.
 
     Args:
         window: which windows.

@@ -19,7 +19,7 @@ from styx_lab.operators.window.entries import rehash
 from styx_lab.operators.window.exact_sum import WIDE_WORDS
 from styx_lab.operators.window.kernel import StepArrays
 from styx_lab.operators.window.layout import Layout
-from styx_lab.operators.window.partial import NARROW, OP_REAL_SUM, Operations
+from styx_lab.operators.window.partial import NARROW, OP_REAL_SUM, Array, Operations
 from styx_lab.operators.window.room import longer, more_free, room_for
 
 __all__ = ["OpenWindows"]
@@ -84,6 +84,10 @@ class OpenWindows:
         held[arrays.node_free[: arrays.control[a.NODE_FREE]]] = False
         return np.unique(arrays.nodes[held, a.NUMBER])
 
+    def no_values(self, count: int) -> tuple[Array, Array, Array]:
+        """The values of events whose windows have no partials."""
+        return np.empty((0, count)), np.empty((0, count), np.int64), np.empty((0, count), np.bool_)
+
     def run(self, rows: k.Arrivals, before: int, steps: StepArrays) -> tuple[k.Fired, np.ndarray]:
         """Take rows and all steps; gives what fired, in order, and a verdict on each row."""
         count = len(rows.times)
@@ -113,7 +117,7 @@ class OpenWindows:
         # Room for half as much again saves most copies, and gives back what one great firing took.
         self._room = max(1024, min(self._room, fired + fired // 2))
         self._members = max(1024, min(self._members, members + members // 2))
-        return k.Fired(*(column[:, :fired] for column in out[:3]), members=out.members[:members]), verdicts
+        return k.Fired(out.rows[:, :fired], out.real[:, :fired], out.whole[:, :fired], out.members[:members]), verdicts
 
     def forget_idle(self) -> Int64s:
         """The slots of the keys that had windows, and have none now, since this was asked last."""
