@@ -83,18 +83,16 @@ def empty(operations_real: int, operations_whole: int, wide_words: int) -> Windo
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _before(heap, left, right):  # type: ignore[no-untyped-def]
-    if heap[left, TIME] != heap[right, TIME]:
-        return heap[left, TIME] < heap[right, TIME]
-    return heap[left, TOP_RANK] < heap[right, TOP_RANK]
+def _set(heap, place, time, rank, window, turn):  # type: ignore[no-untyped-def]
+    heap[place, TIME] = time
+    heap[place, TOP_RANK] = rank
+    heap[place, WINDOW] = window
+    heap[place, WINDOW_TURN] = turn
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _swap(heap, left, right):  # type: ignore[no-untyped-def]
-    for column in range(HEAP_COLUMNS):
-        kept = heap[left, column]
-        heap[left, column] = heap[right, column]
-        heap[right, column] = kept
+def _move(heap, place, to):  # type: ignore[no-untyped-def]
+    _set(heap, to, heap[place, TIME], heap[place, TOP_RANK], heap[place, WINDOW], heap[place, WINDOW_TURN])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -102,13 +100,14 @@ def push(control, heap, windows, window, time):  # type: ignore[no-untyped-def]
     """Say that a window has to be looked at when the watermark reaches a time. There must be room."""
     place = control[HEAP]
     control[HEAP] += 1
-    heap[place, TIME] = time
-    heap[place, TOP_RANK] = windows[window, RANK]
-    heap[place, WINDOW] = window
-    heap[place, WINDOW_TURN] = windows[window, TURN]
-    while place > 0 and _before(heap, place, (place - 1) // 2):
-        _swap(heap, place, (place - 1) // 2)
-        place = (place - 1) // 2
+    rank = windows[window, RANK]
+    while place > 0:
+        above = (place - 1) // 2
+        if heap[above, TIME] < time or (heap[above, TIME] == time and heap[above, TOP_RANK] <= rank):
+            break
+        _move(heap, above, place)
+        place = above
+    _set(heap, place, time, rank, window, windows[window, TURN])
     windows[window, AT] = time
 
 
@@ -117,16 +116,17 @@ def pop(control, heap):  # type: ignore[no-untyped-def]
     """Take the first entry off the heap."""
     last = control[HEAP] - 1
     control[HEAP] = last
-    if last == 0:
-        return
-    for column in range(HEAP_COLUMNS):
-        heap[0, column] = heap[last, column]
+    time, rank, window, turn = heap[last, TIME], heap[last, TOP_RANK], heap[last, WINDOW], heap[last, WINDOW_TURN]
     place = 0
     while 2 * place + 1 < last:
         child = 2 * place + 1
-        if child + 1 < last and _before(heap, child + 1, child):
+        if child + 1 < last and (
+            heap[child + 1, TIME] < heap[child, TIME]
+            or (heap[child + 1, TIME] == heap[child, TIME] and heap[child + 1, TOP_RANK] < heap[child, TOP_RANK])
+        ):
             child += 1
-        if not _before(heap, child, place):
+        if time < heap[child, TIME] or (time == heap[child, TIME] and rank <= heap[child, TOP_RANK]):
             break
-        _swap(heap, place, child)
+        _move(heap, child, place)
         place = child
+    _set(heap, place, time, rank, window, turn)

@@ -62,11 +62,10 @@ def empty_out(state, operations, window):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def append(state, window, number):  # type: ignore[no-untyped-def]
+def append(control, windows, nodes, node_free, window, number):  # type: ignore[no-untyped-def]
     """Put an event behind those of a window. There must be a free node."""
-    control, nodes, windows = state.control, state.nodes, state.windows
     control[NODE_FREE] -= 1
-    node = state.node_free[control[NODE_FREE]]
+    node = node_free[control[NODE_FREE]]
     nodes[node, NUMBER] = number
     nodes[node, AFTER] = -1
     if windows[window, HEAD] < 0:

@@ -163,22 +163,20 @@ def _last(end):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def schedule(state, rule, window):  # type: ignore[no-untyped-def]
+def schedule(control, heap, windows, rule, window):  # type: ignore[no-untyped-def]
     """See to it that the heap has the time at which a window has to be looked at next."""
-    line = state.windows[window]
+    pending = windows[window, PENDING]
+    if pending == 0:
+        return
     due = NEVER
-    found = False
-    if line[PENDING] & AT_LAST:
-        due = _last(line[END])
-        found = True
-    if line[PENDING] & AT_NEXT and line[NEXT] <= due:
-        due = line[NEXT]
-        found = True
-    if line[PENDING] & AT_CLEANUP:
-        due = min(due, _cleanup(line[END], rule))
-        found = True
-    if found and (line[AT] == NONE or due < line[AT]):
-        push(state.control, state.heap, state.windows, window, due)
+    if pending & AT_LAST:
+        due = _last(windows[window, END])
+    if pending & AT_NEXT:
+        due = min(due, windows[window, NEXT])
+    if pending & AT_CLEANUP:
+        due = min(due, _cleanup(windows[window, END], rule))
+    if windows[window, AT] == NONE or due < windows[window, AT]:
+        push(control, heap, windows, window, due)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -278,40 +276,39 @@ def _next_fire(time, end, rule):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _on_event(state, rule, window, time, mark, meets):  # type: ignore[no-untyped-def]
+def _on_event(windows, window, rule, time, mark, meets):  # type: ignore[no-untyped-def]
     """Let the trigger see an event of a window; gives whether it fires now."""
-    line = state.windows[window]
-    last = _last(line[END])
+    last = _last(windows[window, END])
     if rule.trigger == AT_COUNT:
-        line[COUNT] += 1
-        fires = line[COUNT] >= rule.every
+        windows[window, COUNT] += 1
+        fires = windows[window, COUNT] >= rule.every
         if fires:
-            line[COUNT] = 0
-        return _at_end(line, rule, last, mark) or fires
+            windows[window, COUNT] = 0
+        return _at_end(windows, window, rule, last, mark) or fires
     if rule.trigger == AT_CONDITION:
-        return _at_end(line, rule, last, mark) or meets
+        return _at_end(windows, window, rule, last, mark) or meets
     if rule.trigger == AT_NOTHING:
         return False
     if last <= mark:
         return rule.trigger != AT_INPUT_END
-    line[PENDING] |= AT_LAST
-    if rule.trigger == AT_INTERVAL and line[NEXT] == NONE:
+    windows[window, PENDING] |= AT_LAST
+    if rule.trigger == AT_INTERVAL and windows[window, NEXT] == NONE:
         # Java's % goes toward nought, so a time before 1970 waits up to an interval longer.
         rest = time % rule.interval
         if rest != 0 and time < 0:
             rest -= rule.interval
-        line[NEXT] = _next_fire(time - rest, line[END], rule)
-        line[PENDING] |= AT_NEXT
+        windows[window, NEXT] = _next_fire(time - rest, windows[window, END], rule)
+        windows[window, PENDING] |= AT_NEXT
     return False
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _at_end(line, rule, last, mark):  # type: ignore[no-untyped-def]
+def _at_end(windows, window, rule, last, mark):  # type: ignore[no-untyped-def]
     """Of a trigger that fires at the end beside: whether the end has come."""
     if not rule.at_end:
         return False
     if last > mark:
-        line[PENDING] |= AT_LAST
+        windows[window, PENDING] |= AT_LAST
     return last <= mark
 
 
@@ -331,12 +328,11 @@ def _on_time(line, rule, time):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _room_for(state, out, rule, events):  # type: ignore[no-untyped-def]
+def _room_for(control, rule, room, members, events):  # type: ignore[no-untyped-def]
     """Whether one more result with so many events can be given; DONE or what there is no room for."""
-    control = state.control
-    if control[FIRED] >= out.rows.shape[1]:
+    if control[FIRED] >= room:
         return OUT_FULL
-    if rule.keeps and control[MEMBERS] + events > len(out.members):
+    if rule.keeps and control[MEMBERS] + events > members:
         control[NEEDED] = control[MEMBERS] + events
         return MEMBERS_FULL
     return DONE
@@ -352,7 +348,7 @@ def _advance(state, operations, rule, out, before, mark, order):  # type: ignore
         if heap[0, WINDOW_TURN] != line[TURN] or time != line[AT]:
             pop(control, heap)
             continue
-        answer = _room_for(state, out, rule, line[EVENTS])
+        answer = _room_for(control, rule, out.rows.shape[1], len(out.members), line[EVENTS])
         if answer != DONE:
             return answer
         pop(control, heap)
@@ -375,30 +371,36 @@ def _advance(state, operations, rule, out, before, mark, order):  # type: ignore
             if time == cleanup and cleanup != NEVER:
                 _drop_window(state, operations, rule, window)
                 continue
-        schedule(state, rule, window)
+        schedule(control, heap, windows, rule, window)
     return DONE
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _merge(state, operations, rule, slot, start, end, mark):  # type: ignore[no-untyped-def]
-    """The session that [start, end) belongs to after merging, or -1 where it would be alone."""
-    windows, keys = state.windows, state.keys
+def _touching(windows, first, start, end):  # type: ignore[no-untyped-def]
+    """The sessions that [start, end) touches: how many, the first of them, the bounds and events of all together."""
     low, high = start, end
     kept = -1
     count = 0
-    other = keys[slot, FIRST] - 1
+    events = 0
+    other = first
     while other >= 0:
         if windows[other, START] <= end and start <= windows[other, END]:
             count += 1
+            events += windows[other, EVENTS]
             low = min(low, windows[other, START])
             high = max(high, windows[other, END])
             if kept < 0 or windows[other, RANK] < windows[kept, RANK]:
                 kept = other
         other = windows[other, SIBLING]
-    if kept < 0 or (count == 1 and windows[kept, START] == low and windows[kept, END] == high):
-        return kept
+    return count, kept, low, high, events
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _absorb(state, operations, rule, kept, slot, start, end):  # type: ignore[no-untyped-def]
+    """Let a session take in the others that [start, end) touches."""
+    windows = state.windows
     line = windows[kept]
-    other = keys[slot, FIRST] - 1
+    other = state.keys[slot, FIRST] - 1
     while other >= 0:
         following = windows[other, SIBLING]
         if other != kept and windows[other, START] <= end and start <= windows[other, END]:
@@ -410,6 +412,12 @@ def _merge(state, operations, rule, slot, start, end, mark):  # type: ignore[no-
                 line[NEXT] = windows[other, NEXT]
             _drop_window(state, operations, rule, other)
         other = following
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _stretch(windows, window, rule, low, high, mark):  # type: ignore[no-untyped-def]
+    """Give a session other bounds, and its trigger what a merge gives it."""
+    line = windows[window]
     line[START] = low
     line[END] = high
     line[PENDING] = 0
@@ -417,25 +425,11 @@ def _merge(state, operations, rule, slot, start, end, mark):  # type: ignore[no-
         line[PENDING] |= AT_LAST
     if line[NEXT] != NONE:
         line[PENDING] |= AT_NEXT
-    return kept
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _touching(state, slot, start, end):  # type: ignore[no-untyped-def]
-    """How many events are in the sessions that [start, end) would become one with."""
-    events = 0
-    other = state.keys[slot, FIRST] - 1
-    while other >= 0:
-        if state.windows[other, START] <= end and start <= state.windows[other, END]:
-            events += state.windows[other, EVENTS]
-        other = state.windows[other, SIBLING]
-    return events
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _nth_window(rule, rows, row, nth):  # type: ignore[no-untyped-def]
+def _nth_window(rule, time, nth, given_start, given_end):  # type: ignore[no-untyped-def]
     """The n-th window that an event is assigned to, in Flink's order; no more where start equals end."""
-    time = rows.times[row]
     if rule.assign == FIXED:
         start = time - (time - rule.offset) % rule.slide - nth * rule.slide
         if start > time - rule.size:
@@ -450,120 +444,107 @@ def _nth_window(rule, rows, row, nth):  # type: ignore[no-untyped-def]
     if nth:
         return 0, 0
     if rule.assign == SESSION:
-        return time, time + rows.starts[row]
+        return time, time + given_start
     if rule.assign == GIVEN:
-        return rows.starts[row], rows.ends[row]
+        return given_start, given_end
     return NONE, NEVER
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _into_windows(state, operations, rule, out, rows, row, mark):  # type: ignore[no-untyped-def]
-    """Let every window that an event is assigned to take it, from where the last call stopped."""
-    control, windows = state.control, state.windows
-    slot = rows.slots[row]
-    if control[AT_NTH] == 0:
-        control[CLOCK] = max(control[CLOCK], rows.clocks[row])
-        control[TOOK] = 0
-    while True:
-        nth = control[AT_NTH]
-        start, end = _nth_window(rule, rows, row, nth)
-        if start == end:
-            break
-        window = -1
-        if rule.assign == SESSION:
-            events = _touching(state, slot, start, end)
-        else:
-            window = state.table[find(state.table, windows, slot, end)] - 1
-            events = windows[window, EVENTS] if window >= 0 else 0
-        answer = _room_for(state, out, rule, events + 1)
-        if answer != DONE:
-            return answer
-        if control[WIDE_FREE] < 2 * rule.sums:
-            return WIDE_FULL
-        control[AT_NTH] += 1
-        if rule.assign == SESSION:
-            window = _merge(state, operations, rule, slot, start, end, mark)
-        if window < 0:
-            if end != NEVER and _cleanup(end, rule) <= mark:
-                continue
-            window = new_window(state, operations, rule, slot, start, end)
-            windows[window, ORDER] = rows.orders[row]
-            windows[window, PLACE] = control[LAST_PLACE] + 1 if rows.orders[row] == control[LAST_ORDER] else 0
-            windows[window, NTH] = nth
-        control[TOOK] = 1
-        _take(state, operations, rule, out, window, rows, row, mark)
-    control[AT_NTH] = 0
-    return DONE
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def run(state, operations, rule, out, before, rows, steps, verdicts):  # type: ignore[no-untyped-def]
+def run(state, operations, rule, out, before, rows, steps, verdicts):  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915
     """Take rows and steps in their order from where the last call stopped.
 
     Gives DONE, or what there is no room for: the caller makes room and calls again. `verdicts` says of each row
     whether a window took it.
     """
-    control = state.control
-    row, step = control[AT_ROW], control[AT_STEP]
-    mark = before if step == 0 else steps.mark[step - 1]
+    # An array taken out of a tuple is counted, at 10 ns: so all that every event needs are taken out before the loop,
+    # which is why it is one long function.
+    control, windows, keys, table, heap = state.control, state.windows, state.keys, state.table, state.heap
+    real, whole, wide, wide_free, codes = state.real, state.whole, state.wide, state.wide_free, operations.table
+    nodes, node_free = state.nodes, state.node_free
+    times, slots, orders, clocks, sides = rows.times, rows.slots, rows.orders, rows.clocks, rows.sides
+    starts, ends, meets = rows.starts, rows.ends, rows.meets
+    reals, wholes, valid = rows.reals, rows.wholes, rows.valid
+    step_order, step_mark, step_clock = steps.order, steps.mark, steps.clock
+    room, members = out.rows.shape[1], len(out.members)
+    row, nth, step = control[AT_ROW], control[AT_NTH], control[AT_STEP]
+    mark = before if step == 0 else step_mark[step - 1]
+    low = high = count = 0
     answer = DONE
     while True:
-        while step < len(steps.order) and (row == len(rows.times) or steps.order[step] < rows.orders[row]):
-            control[CLOCK] = max(control[CLOCK], steps.clock[step])
-            answer = _advance(state, operations, rule, out, mark, steps.mark[step], steps.order[step])
+        while step < len(step_order) and (row == len(times) or step_order[step] < orders[row]):
+            control[CLOCK] = max(control[CLOCK], step_clock[step])
+            if control[HEAP] > 0 and heap[0, TIME] <= step_mark[step]:
+                answer = _advance(state, operations, rule, out, mark, step_mark[step], step_order[step])
+                if answer != DONE:
+                    break
+            mark = step_mark[step]
+            step += 1
+        if answer != DONE or row == len(times):
+            break
+        time, slot, order = times[row], slots[row], orders[row]
+        place = control[LAST_PLACE] + 1 if order == control[LAST_ORDER] else 0
+        if nth == 0:
+            control[CLOCK] = max(control[CLOCK], clocks[row])
+            control[TOOK] = 0
+        while True:
+            start, end = _nth_window(rule, time, nth, starts[row], ends[row])
+            if start == end:
+                break
+            if rule.assign == SESSION:
+                count, window, low, high, events = _touching(windows, keys[slot, FIRST] - 1, start, end)
+            else:
+                window = table[find(table, windows, slot, end)] - 1
+                events = windows[window, EVENTS] if window >= 0 else 0
+            answer = _room_for(control, rule, room, members, events + 1)
+            if answer == DONE and control[WIDE_FREE] < 2 * rule.sums:
+                answer = WIDE_FULL
             if answer != DONE:
                 break
-            mark = steps.mark[step]
-            step += 1
-        if answer != DONE or row == len(rows.times):
-            break
-        answer = _into_windows(state, operations, rule, out, rows, row, mark)
+            nth += 1
+            if window >= 0 and rule.assign == SESSION:
+                if count > 1:
+                    _absorb(state, operations, rule, window, slot, start, end)
+                if windows[window, START] != low or windows[window, END] != high:
+                    _stretch(windows, window, rule, low, high, mark)
+            elif window < 0:
+                if end != NEVER and _cleanup(end, rule) <= mark:
+                    continue
+                window = new_window(state, operations, rule, slot, start, end)
+                windows[window, ORDER] = order
+                windows[window, PLACE] = place
+                windows[window, NTH] = nth - 1
+            control[TOOK] = 1
+            windows[window, EVENTS] += 1
+            if rule.keeps:
+                append(control, windows, nodes, node_free, window, 2 * (control[NUMBERS] + row) + sides[row])
+                if rule.last and windows[window, EVENTS] > rule.last:
+                    drop_first(state, window)
+            if codes.shape[0]:
+                control[WIDE_FREE] = add_values(
+                    codes, real, whole, wide, wide_free, control[WIDE_FREE], window, reals, wholes, valid, row
+                )
+            windows[window, GREATEST] = max(windows[window, GREATEST], time)
+            if _on_event(windows, window, rule, time, mark, meets[row]):
+                last = _last(windows[window, END])
+                _fire(state, operations, rule, out, window, order, time if last == NEVER else last)
+            if _cleanup(windows[window, END], rule) != NEVER:
+                windows[window, PENDING] |= AT_CLEANUP
+            schedule(control, heap, windows, rule, window)
         if answer != DONE:
             break
         if control[TOOK]:
             verdicts[row] = TAKEN
-        elif rows.times[row] + rule.lateness <= mark:
+        elif time + rule.lateness <= mark:
             verdicts[row] = LATE_EVENT
         else:
             verdicts[row] = NO_WINDOW
-        control[LAST_PLACE] = control[LAST_PLACE] + 1 if rows.orders[row] == control[LAST_ORDER] else 0
-        control[LAST_ORDER] = rows.orders[row]
+        control[LAST_PLACE] = place
+        control[LAST_ORDER] = order
         row += 1
+        nth = 0
     if answer == DONE:
-        control[NUMBERS] += len(rows.times)
+        control[NUMBERS] += len(times)
         row = step = 0
-    control[AT_ROW], control[AT_STEP] = row, step
+    control[AT_ROW], control[AT_NTH], control[AT_STEP] = row, nth, step
     return answer
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _take(state, operations, rule, out, window, rows, row, mark):  # type: ignore[no-untyped-def]
-    """Let a window take an event, and fire where its trigger says so."""
-    control, line = state.control, state.windows[window]
-    if rule.keeps:
-        append(state, window, 2 * (control[NUMBERS] + row) + rows.sides[row])
-    line[EVENTS] += 1
-    if rule.last and line[EVENTS] > rule.last:
-        drop_first(state, window)
-    if operations.table.shape[0]:
-        control[WIDE_FREE] = add_values(
-            operations.table,
-            state.real,
-            state.whole,
-            state.wide,
-            state.wide_free,
-            control[WIDE_FREE],
-            window,
-            rows.reals,
-            rows.wholes,
-            rows.valid,
-            row,
-        )
-    line[GREATEST] = max(line[GREATEST], rows.times[row])
-    if _on_event(state, rule, window, rows.times[row], mark, rows.meets[row]):
-        last = _last(line[END])
-        stamp = rows.times[row] if last == NEVER else last
-        _fire(state, operations, rule, out, window, rows.orders[row], stamp)
-    if _cleanup(line[END], rule) != NEVER:
-        line[PENDING] |= AT_CLEANUP
-    schedule(state, rule, window)

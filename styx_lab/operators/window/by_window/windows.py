@@ -209,7 +209,7 @@ class OpenWindows:
         table = table.sort("_order", "_place", "_nth")
         slots = slots_of(table)
         self._make_room(max(table.height, int(table["_members"].list.len().sum())), int(slots.max(initial=-1)) + 1)
-        control = self._arrays.control
+        arrays, control = self._arrays, self._arrays.control
         for name, word in (("order", a.LAST_ORDER), ("place", a.LAST_PLACE), ("clock", a.CLOCK), ("number", a.NUMBERS)):
             control[word] = place[name][0]
         starts, ends = table["_start"].to_numpy(), table["_end"].to_numpy()
@@ -218,9 +218,9 @@ class OpenWindows:
             for name, column in _KEPT.items():
                 self._arrays.windows[window, column] = table[f"_{name}"][row]
             for number in members:
-                append(self._arrays, window, number)
+                append(control, arrays.windows, arrays.nodes, arrays.node_free, window, number)
             self._restore_words(table, row, window)
-            k.schedule(self._arrays, self.rule, window)
+            k.schedule(control, arrays.heap, arrays.windows, self.rule, window)
 
     def _restore_words(self, table: pl.DataFrame, row: int, window: int) -> None:
         for word in range(self._arrays.real.shape[1]):
