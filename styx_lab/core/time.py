@@ -11,7 +11,17 @@ from typing import Final
 
 from styx_lab.errors import FlowError
 
-__all__ = ["MAX_WATERMARK", "MIN_WATERMARK", "Duration", "duration_ms", "duration_text", "iso_ms", "ms_iso"]
+__all__ = [
+    "MAX_WATERMARK",
+    "MIN_WATERMARK",
+    "Duration",
+    "duration_ms",
+    "duration_text",
+    "iso_ms",
+    "ms_iso",
+    "span_ms",
+    "span_text",
+]
 
 MIN_WATERMARK: Final = -(2**63)
 """The watermark before any event: nothing is late."""
@@ -70,6 +80,32 @@ def duration_text(ms: int) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or "0ms"
+
+
+def span_ms(value: Duration, *, where: str) -> int:
+    """Milliseconds in a length of time that may be negative or nought: `"-5m"`, `"0s"`, a timedelta.
+
+    >>> span_ms("-1m30s", where="doc")
+    -90000
+
+    Raises:
+        FlowError: when it is no duration, or not whole milliseconds.
+    """
+    if isinstance(value, timedelta):
+        negative, length = value < timedelta(0), abs(value)
+        return (-1 if negative else 1) * duration_ms(length, where=where, zero=True)
+    if isinstance(value, str) and value.strip().startswith("-"):
+        return -duration_ms(value.strip()[1:], where=where, zero=True)
+    return duration_ms(value, where=where, zero=True)
+
+
+def span_text(ms: int) -> str:
+    """The shortest text that `span_ms` reads back as the same.
+
+    >>> span_text(-90_000)
+    '-1m30s'
+    """
+    return f"-{duration_text(-ms)}" if ms < 0 else duration_text(ms)
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -44,6 +44,8 @@ class Flow:
         if not any(isinstance(step, To) for step in self.steps):
             raise FlowError("a flow needs an output", where=f"flow {self.name!r}", hint="end a stream with .to('name')")
         self.types()
+        for step in self.steps:
+            step.check_ending()
 
     @property
     def sources(self) -> tuple[SourceStep, ...]:

@@ -14,6 +14,7 @@ from styx_lab.core.ports import Scorer
 from styx_lab.errors import RunError
 from styx_lab.flow.flow import Flow
 from styx_lab.flow.steps import (
+    CoGroup,
     Detect,
     Enrich,
     Filter,
@@ -24,17 +25,19 @@ from styx_lab.flow.steps import (
     Select,
     Step,
     Union,
+    WindowJoin,
     WindowStep,
     WithColumns,
 )
 from styx_lab.flow.types import StreamType
 from styx_lab.operators.cep.operator import DetectOperator
 from styx_lab.operators.enrich import EnrichOperator
+from styx_lab.operators.join.in_windows import CoGroupOperator, WindowJoinOperator
 from styx_lab.operators.notify import NotifyOperator
 from styx_lab.operators.score import ScoreOperator
 from styx_lab.operators.shape import FilterOperator, KeyByOperator, SelectOperator, WithColumnsOperator
 from styx_lab.operators.union import UnionOperator
-from styx_lab.operators.window.operator import WindowOperator
+from styx_lab.operators.window import window_operator
 
 __all__ = ["OpenModel", "build"]
 
@@ -46,9 +49,14 @@ OpenModel = Callable[[str], Scorer]
 class _Site:
     step: Any
     flow: Flow
-    stream: StreamType
+    streams: tuple[StreamType, ...]
     output: StreamType
     open_model: OpenModel
+
+    @property
+    def stream(self) -> StreamType:
+        """The type of the only, or the first, input."""
+        return self.streams[0]
 
 
 _TABLE: Final[dict[type[Step], Callable[[_Site], Operator]]] = {
@@ -57,7 +65,9 @@ _TABLE: Final[dict[type[Step], Callable[[_Site], Operator]]] = {
     WithColumns: lambda site: WithColumnsOperator(site.step, site.output),
     KeyBy: lambda site: KeyByOperator(site.step),
     Union: lambda _: UnionOperator(),
-    WindowStep: lambda site: WindowOperator(site.step, site.stream),
+    WindowStep: lambda site: window_operator(site.step, site.stream),
+    WindowJoin: lambda site: WindowJoinOperator(site.step, site.streams),
+    CoGroup: lambda site: CoGroupOperator(site.step, site.streams),
     Detect: lambda site: DetectOperator(site.step, site.stream, site.output),
     Enrich: lambda site: EnrichOperator(site.step, site.output),
     Score: lambda site: ScoreOperator(site.step, site.stream, site.output, site.open_model(site.step.model)),
@@ -74,5 +84,5 @@ def build(step: Step, flow: Flow, types: dict[Port, StreamType], open_model: Ope
     """
     if type(step) not in _TABLE:
         raise RunError("no operator runs this step", where=step.where, got=step.verb)
-    stream = types[step.inputs[0]]
-    return _TABLE[type(step)](_Site(step, flow, stream, types[Port(step.name, OUT)], open_model))
+    streams = tuple(types[port] for port in step.inputs)
+    return _TABLE[type(step)](_Site(step, flow, streams, types[Port(step.name, OUT)], open_model))

@@ -33,7 +33,7 @@ def lowest_steps(inputs: Sequence[Batch]) -> Steps:
     """The steps of the minimum of several batches' watermarks."""
     orders = np.unique(np.concatenate([batch.steps.order for batch in inputs]))
     lowest = np.full(len(orders), np.iinfo(np.int64).max)
-    clock = np.zeros(len(orders), np.int64)
+    clock = np.full(len(orders), np.iinfo(np.int64).min)
     for batch in inputs:
         marks = np.concatenate([np.array([batch.before], np.int64), batch.steps.mark])
         passed = np.searchsorted(batch.steps.order, orders, side="right")

@@ -12,10 +12,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from styx_lab.core.batch import Batch, Int64s, Steps
+from styx_lab.core.batch import Batch
 from styx_lab.core.events import TIME, canonical_lines
 from styx_lab.core.operator import LATE, OUT, Emission, Operator
 from styx_lab.core.state import GROUP, KEY_GROUPS, State, decode_state, encode_state
+from styx_lab.testing.cuts import cut_at, cut_places
 
 __all__ = ["check_operator"]
 
@@ -79,15 +80,15 @@ def check_operator(
     """
     batches = [inputs] if isinstance(inputs, Batch) else list(inputs)
     whole = _run(make(), [batches])
-    places = _places(batches)
+    places = cut_places(batches)
     for size in _SIZES:
-        cut = _run(make(), _cut(batches, places[::size]))
+        cut = _run(make(), cut_at(batches, places[::size]))
         _check_same(cut, whole, f"re-chunking: slices of {size} give what one slice gives")
     if len(batches) == 1:
         for size in _SIZES:
             cut = _run(make(), [[piece] for piece in batches[0].slices(size)])
             _check_same(cut, whole, f"re-chunking: slices of {size} rows give what one slice gives")
-    slices = _cut(batches, places[:: max(1, len(places) // _CRASHES)])
+    slices = cut_at(batches, places[:: max(1, len(places) // _CRASHES)])
     for crash in range(len(slices) + 1):
         _check_crash(make, slices, crash, whole)
     for other in reordered:
@@ -236,38 +237,3 @@ def _timeless(line: bytes) -> dict[str, Any]:
 
     row = json.loads(line)
     return {name: value for name, value in row.items() if name not in ("_arrival", "_detected", "_offset", "_origin")}
-
-
-def _places(batches: Sequence[Batch]) -> Int64s:
-    """Where the sequence may be cut: before each event."""
-    return np.unique(
-        np.concatenate([batch.order // 2 * 2 for batch in batches] + [batch.steps.order // 2 * 2 for batch in batches])
-    )
-
-
-def _cut(batches: Sequence[Batch], bounds: Int64s) -> list[list[Batch]]:
-    """All batches cut before the same places."""
-    edges = [*bounds[1:].tolist(), None]
-    pieces: list[list[Batch]] = []
-    start: int | None = None
-    for stop in edges:
-        pieces.append([_between(batch, start, stop) for batch in batches])
-        start = stop
-    return pieces
-
-
-def _between(batch: Batch, start: int | None, stop: int | None) -> Batch:
-    def span(orders: Int64s) -> tuple[int, int]:
-        first = 0 if start is None else int(np.searchsorted(orders, start, side="left"))
-        last = len(orders) if stop is None else int(np.searchsorted(orders, stop, side="left"))
-        return first, last
-
-    (row, last_row), (step, last_step) = span(batch.order), span(batch.steps.order)
-    steps = batch.steps
-    before = int(steps.mark[step - 1]) if step else batch.before
-    return Batch(
-        batch.frame[row:last_row],
-        batch.order[row:last_row],
-        before,
-        Steps(steps.order[step:last_step], steps.mark[step:last_step], steps.clock[step:last_step]),
-    )

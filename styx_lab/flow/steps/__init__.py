@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from styx_lab.flow.steps.co_group import CoGroup
 from styx_lab.flow.steps.detect import Detect
 from styx_lab.flow.steps.enrich import Enrich
 from styx_lab.flow.steps.notify import Notify
@@ -13,14 +14,17 @@ from styx_lab.flow.steps.shape import Filter, KeyBy, Select, WithColumns
 from styx_lab.flow.steps.source import SourceStep
 from styx_lab.flow.steps.step import Columns, Port, Step
 from styx_lab.flow.steps.union import Union
-from styx_lab.flow.steps.window import WindowStep
+from styx_lab.flow.steps.window import Firing, WindowStep
+from styx_lab.flow.steps.window_join import WindowJoin
 
 __all__ = [
     "STEPS",
+    "CoGroup",
     "Columns",
     "Detect",
     "Enrich",
     "Filter",
+    "Firing",
     "KeyBy",
     "Notify",
     "Port",
@@ -30,12 +34,28 @@ __all__ = [
     "Step",
     "To",
     "Union",
+    "WindowJoin",
     "WindowStep",
     "WithColumns",
 ]
 
 STEPS: Final[dict[str, type[Step]]] = {
     cls.verb: cls
-    for cls in (SourceStep, Filter, Select, WithColumns, KeyBy, Union, WindowStep, Detect, Enrich, Score, Notify, To)
+    for cls in (
+        SourceStep,
+        Filter,
+        Select,
+        WithColumns,
+        KeyBy,
+        Union,
+        WindowStep,
+        Detect,
+        Enrich,
+        Score,
+        Notify,
+        To,
+        WindowJoin,
+        CoGroup,
+    )
 }
 """Every step spec by its verb."""

@@ -55,6 +55,14 @@ class Step(ABC):
             FlowError: when the step cannot work on such inputs.
         """
 
+    def check_ending(self) -> None:
+        """Refuse, where the step is part of a flow, what would not come to an end when the input does.
+
+        Raises:
+            FlowError: when it would run for ever.
+        """
+        return
+
     @abstractmethod
     def details(self) -> dict[str, Any]:
         """The step's own fields as JSON."""

@@ -16,7 +16,7 @@ from numba import njit
 from styx_lab.core.batch import Int64s
 from styx_lab.operators.window.partial import NARROW, OP_REAL_SUM, Array
 
-__all__ = ["EntryArrays", "drop_pane", "find", "new_entry", "rehash", "take_entries"]
+__all__ = ["EntryArrays", "drop_pane", "find", "new_entry", "rehash", "remove", "take_entries"]
 
 # Columns of `entries`.
 KEY, PANE, RANK, ORDER, PLACE, EVENTS, NEXT = range(7)
@@ -72,7 +72,7 @@ def find(table, entries, slot, pane):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _remove(table, entries, place):  # type: ignore[no-untyped-def]
+def remove(table, entries, place):  # type: ignore[no-untyped-def]
     """Close the gap that an entry leaves, so that no search ends early."""
     mask = len(table) - 1
     gap = place
@@ -168,7 +168,7 @@ def drop_pane(state, operations, row):  # type: ignore[no-untyped-def]
     entry = state.panes[row, HEAD]
     while entry >= 0:
         slot = entries[entry, KEY]
-        _remove(table, entries, find(table, entries, slot, entries[entry, PANE]))
+        remove(table, entries, find(table, entries, slot, entries[entry, PANE]))
         for index in range(codes.shape[0]):
             if codes[index, 0] == OP_REAL_SUM and whole[entry, codes[index, 3]] != NARROW:
                 wide_free[control[WIDE_FREE]] = whole[entry, codes[index, 3]]

@@ -151,6 +151,10 @@ class Layout:
             column = frame[value.plain] if value.plain else computed[f"_{place}"]
             if column.null_count():
                 valid[place] = column.is_not_null().to_numpy()
+            if not value.dtype.is_numeric() and value.dtype != pl.Boolean:
+                wholes[place] = 0  # only whether there is one is counted
+                continue
+            if column.null_count():
                 column = column.fill_null(False if value.dtype == pl.Boolean else 0)
             if value.real:
                 reals[place] = column.to_numpy()

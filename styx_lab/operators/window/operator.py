@@ -22,6 +22,7 @@ from styx_lab.core.state import GROUP, State
 from styx_lab.errors import CheckpointError
 from styx_lab.flow.steps import WindowStep
 from styx_lab.flow.types import StreamType
+from styx_lab.flow.window import Sliding, Tumbling
 from styx_lab.operators.values import values_of
 from styx_lab.operators.window import kernel as k
 from styx_lab.operators.window.keys import ResultKeys
@@ -65,6 +66,7 @@ class WindowOperator(Operator):
     def __init__(self, step: WindowStep, stream: StreamType) -> None:
         self._step = step
         self._schema = step.infer([stream])[OUT].schema
+        assert isinstance(step.window, Tumbling | Sliding), "other windows are not cut into panes"
         self._size, self._slide = step.window.size_ms, step.window.slide_ms
         self._layout = Layout(step.aggregates, stream, step.where)
         self._panes = Panes(self._layout, self._size, self._slide)

@@ -33,6 +33,8 @@ __all__ = [
     "Operations",
     "Rows",
     "add_values",
+    "java_max",
+    "java_min",
     "merge_partial",
 ]
 
@@ -77,14 +79,16 @@ def _less(left, right):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _min(left, right):  # type: ignore[no-untyped-def]
+def java_min(left, right):  # type: ignore[no-untyped-def]
+    """The smaller of two floats as Java's `Math.min` has it: NaN if one is, and -0.0 is less than 0.0."""
     if math.isnan(left) or math.isnan(right):
         return math.nan
     return right if _less(right, left) else left
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _max(left, right):  # type: ignore[no-untyped-def]
+def java_max(left, right):  # type: ignore[no-untyped-def]
+    """The greater of two floats as Java's `Math.max` has it."""
     if math.isnan(left) or math.isnan(right):
         return math.nan
     return right if _less(left, right) else left
@@ -124,9 +128,9 @@ def add_values(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - an array take
             whole[entry, word] += wholes[value, row] >> 32
             whole[entry, word + 1] += wholes[value, row] & 0xFFFFFFFF
         elif code == OP_REAL_MIN:
-            real[entry, at] = _min(real[entry, at], reals[value, row])
+            real[entry, at] = java_min(real[entry, at], reals[value, row])
         elif code == OP_REAL_MAX:
-            real[entry, at] = _max(real[entry, at], reals[value, row])
+            real[entry, at] = java_max(real[entry, at], reals[value, row])
         elif code == OP_WHOLE_MIN:
             whole[entry, word] = min(whole[entry, word], wholes[value, row])
         else:
@@ -161,9 +165,9 @@ def merge_partial(operations, real, whole, entry, out_real, out_whole, row):  # 
             out_whole[word, row] += whole[entry, word] + (whole[entry, word + 1] >> 32) + (lower >> 32)
             out_whole[word + 1, row] = lower & 0xFFFFFFFF
         elif code == OP_REAL_MIN:
-            out_real[at, row] = _min(out_real[at, row], real[entry, at])
+            out_real[at, row] = java_min(out_real[at, row], real[entry, at])
         elif code == OP_REAL_MAX:
-            out_real[at, row] = _max(out_real[at, row], real[entry, at])
+            out_real[at, row] = java_max(out_real[at, row], real[entry, at])
         elif code == OP_WHOLE_MIN:
             out_whole[word, row] = min(out_whole[word, row], whole[entry, word])
         else:

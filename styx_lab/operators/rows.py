@@ -1,4 +1,4 @@
-"""The rows of the events that a match may still need, found by their number.
+"""The rows of events that an operator may still need, found by their number.
 
 Law: memory grows with what is needed; a sweep is paid for by the rows that came since the last one.
 """
@@ -36,6 +36,11 @@ class EventRows:
 
     def __len__(self) -> int:
         return self._count
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes the rows take, about."""
+        return int(self._frame.estimated_size()) + sum(int(frame.estimated_size()) for frame, _ in self._added)
 
     def add(self, frame: pl.DataFrame, numbers: Int64s) -> None:
         """Keep rows; their numbers are greater than all before."""
