@@ -6,19 +6,22 @@ number shows in no output, so it may differ between a run and its recovery.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, overload
 
 import numpy as np
 import polars as pl
 
 from styx_lab.core.events import canonical_json
-from styx_lab.core.state import key_group
+from styx_lab.core.state import KEY_GROUPS
+from styx_lab.errors import DataError
 
 __all__ = ["KEY_TYPES", "KeyIndex", "key_json"]
 
 KEY_TYPES: Final = (pl.String, pl.Int64, pl.Boolean, pl.Datetime, pl.Date)
 """What a key column may be. Floats may not: 0.1 + 0.2 is another key than 0.3."""
+_NO_GROUP: Final = 255
 
 
 def key_json(values: tuple[Any, ...]) -> bytes:
@@ -36,77 +39,128 @@ class KeyIndex:
     >>> index = KeyIndex(["card_id"])
     >>> index.slots(pl.DataFrame({"card_id": ["a", "b", "a"]})).tolist()
     [0, 1, 0]
+
+    Keys are kept as bytes in flat arrays, with no Python object each: a million cards of 16 digits take 80 MB.
+
+    Args:
+        columns: the columns of the key; none where all events have one key.
     """
 
     def __init__(self, columns: Sequence[str]) -> None:
+        # Numba is loaded by who runs a flow, not by who says one.
+        from styx_lab.core.key_store import KeyStore
+
         self.columns = tuple(columns)
-        self._slots: dict[Any, int] = {}
-        self._free: list[int] = []
-        self.keys: list[Any] = []
-        """The key of each slot: the value itself, or a tuple of values; None for a free slot."""
+        self._store = KeyStore()
+        self._types: dict[str, pl.DataType] | None = None
         self._groups = np.zeros(0, np.uint8)
-        self._ungrouped: list[int] = []
 
     def __len__(self) -> int:
-        return len(self._slots)
+        return len(self._store)
 
     @property
     def capacity(self) -> int:
         """One more than the greatest slot number given out so far."""
-        return len(self.keys)
+        return self._store.capacity
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that the keys take, bytes."""
+        return self._store.nbytes + self._groups.nbytes
+
+    @property
+    def keys(self) -> Sequence[Any]:
+        """The key of each slot: the value itself, or a tuple of values; None for a free slot. For messages: slow."""
+        return _Keys(self)
+
+    def key(self, slot: int) -> Any:
+        """The key of one slot, as `keys` has it."""
+        if not self._store.lives(slot):
+            return None
+        values = self.frame(np.array([slot], np.int64), self._types or {})
+        row = values.row(0) if self.columns else ()
+        return row[0] if len(self.columns) == 1 else row
+
+    @property
+    def living(self) -> np.ndarray:
+        """int64, the slots in use, rising."""
+        return self._store.living()
 
     def slots(self, frame: pl.DataFrame) -> np.ndarray:
-        """int64 slot of each row's key; unknown keys get one."""
-        if not self.columns:
-            values: list[Any] = [()] * frame.height
-        elif len(self.columns) == 1:
-            values = frame[self.columns[0]].to_list()
-        else:
-            values = frame.select(self.columns).rows()
-        known = self._slots
-        found = list(map(known.get, values))
-        if None in found:
-            for place, slot in enumerate(found):
-                if slot is None:
-                    found[place] = known[values[place]] if values[place] in known else self._add(values[place])
-        return np.array(found, np.int64)
+        """int64 slot of each row's key; unknown keys get one.
 
-    def _add(self, key: Any) -> int:
-        if self._free:
-            slot = self._free.pop()
-            self.keys[slot] = key
-        else:
-            slot = len(self.keys)
-            self.keys.append(key)
-        self._ungrouped.append(slot)
-        self._slots[key] = slot
-        return slot
+        Raises:
+            DataError: when a column is of another type than before.
+        """
+        from styx_lab.core.key_bytes import encode_keys
+
+        columns = [frame.get_column(name) for name in self.columns]
+        types = {column.name: column.dtype for column in columns}
+        if self._types is None:
+            self._types = types
+        elif self._types != types:
+            raise DataError(
+                "the columns of a key changed their types",
+                where=f"key {', '.join(self.columns)}",
+                got=", ".join(f"{name}: {dtype}" for name, dtype in types.items()),
+                hint="cast them to " + ", ".join(f"{name}: {dtype}" for name, dtype in self._types.items()),
+            )
+        return self._store.slots(encode_keys(columns, frame.height))
 
     @property
     def groups(self) -> np.ndarray:
         """uint8 key group of each slot; worked out for new keys when it is asked for, which is at a snapshot."""
-        if len(self._groups) < len(self.keys):
-            self._groups = np.concatenate([self._groups, np.zeros(len(self.keys) - len(self._groups), np.uint8)])
-        for slot in self._ungrouped:
-            key = self.keys[slot]
-            if key is not None:
-                self._groups[slot] = key_group(key_json(key if isinstance(key, tuple) else (key,)))
-        self._ungrouped = []
+        more = self.capacity - len(self._groups)
+        if more:
+            self._groups = np.concatenate([self._groups, np.full(more, _NO_GROUP, np.uint8)])
+        living = self._store.living()
+        new = living[self._groups[living] == _NO_GROUP]
+        if len(new):
+            self._groups[new] = [zlib.crc32(text) % KEY_GROUPS for text in self.texts(new)]
         return self._groups
+
+    def texts(self, slots: np.ndarray) -> list[bytes]:
+        """The canonical JSON of slots' keys (see `key_json`)."""
+        from styx_lab.core.key_bytes import key_texts
+
+        if not len(slots):
+            return []
+        frame = self.frame(slots, self._types or {})
+        return key_texts(frame.get_columns(), len(slots))
 
     def release(self, slots: np.ndarray) -> None:
         """Forget keys that have no state any more."""
-        for slot in slots.tolist():
-            del self._slots[self.keys[slot]]
-            self.keys[slot] = None
-            self._free.append(slot)
+        self._store.release(np.array(slots, np.int64))
+        self._groups[slots[slots < len(self._groups)]] = _NO_GROUP
 
     def frame(self, slots: np.ndarray, schema: dict[str, pl.DataType]) -> pl.DataFrame:
         """The key columns of slots, one row each."""
-        keys = [self.keys[slot] for slot in slots.tolist()]
+        from styx_lab.core.key_bytes import decode_keys
+
         if not self.columns:
             return pl.DataFrame()
-        if len(self.columns) == 1:
-            name = self.columns[0]
-            return pl.DataFrame({name: pl.Series(name, keys, dtype=schema[name])})
-        return pl.DataFrame(keys, schema={name: schema[name] for name in self.columns}, orient="row")
+        keys = self._store.keys(np.array(slots, np.int64))
+        return pl.DataFrame(decode_keys(keys, {name: schema[name] for name in self.columns}))
+
+
+class _Keys(Sequence[Any]):
+    """The keys by slot, as Python values."""
+
+    def __init__(self, index: KeyIndex) -> None:
+        self._index = index
+
+    def __len__(self) -> int:
+        return self._index.capacity
+
+    @overload
+    def __getitem__(self, slot: int) -> Any: ...
+
+    @overload
+    def __getitem__(self, slot: slice) -> list[Any]: ...
+
+    def __getitem__(self, slot: int | slice) -> Any:
+        if isinstance(slot, slice):
+            return [self[one] for one in range(*slot.indices(len(self)))]
+        if not 0 <= slot < len(self):
+            raise IndexError(f"no such slot: {slot}")
+        return self._index.key(slot)

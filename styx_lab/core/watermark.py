@@ -75,14 +75,19 @@ class WatermarkTracker:
 
     def follow(self, times: Int64s, partitions: np.ndarray, arrivals: Int64s, orders: Int64s) -> Steps:
         """The steps after these events: times and arrivals in epoch ms, `orders` their places in the sequence."""
-        for partition in np.unique(partitions).tolist():
+        # Most batches are of one partition, and finding the distinct ones costs more than all the rest.
+        one = len(partitions) > 0 and bool((partitions == partitions[0]).all())
+        for partition in partitions[:1].tolist() if one else np.unique(partitions).tolist():
             if partition not in self._partitions:
                 self._partitions.append(partition)
                 self._greatest = np.append(self._greatest, MIN_WATERMARK)
                 self._holds = np.append(self._holds, False)
-        known = np.array(self._partitions, np.int64)
-        sorter = np.argsort(known)
-        places = sorter[np.searchsorted(known, partitions, sorter=sorter)].astype(np.int64)
+        if one:
+            places = np.full(len(partitions), self._partitions.index(int(partitions[0])), np.int64)
+        else:
+            known = np.array(self._partitions, np.int64)
+            sorter = np.argsort(known)
+            places = sorter[np.searchsorted(known, partitions, sorter=sorter)].astype(np.int64)
         marks = np.empty(len(times), np.int64)
         clocks = np.empty(len(times), np.int64)
         moved = np.zeros(len(times), np.bool_)

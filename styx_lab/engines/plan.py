@@ -30,6 +30,7 @@ __all__ = ["DEAD_LETTERS", "Inputs", "Plan", "dead_in_order", "inputs_of"]
 
 DEAD_LETTERS: Final = "dead_letters"
 """The output of every flow for events that a step could not take."""
+_NONE_DEAD: Final = pl.DataFrame(schema=DEAD_SCHEMA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def dead_in_order(emissions: Sequence[Emission]) -> pl.DataFrame:
     """The dead letters of a slice, in the order of the sequence (at one place of it, in the order of the steps)."""
     said = [emission for emission in emissions if emission.dead is not None]
     if not said:
-        return pl.DataFrame(schema=DEAD_SCHEMA)
+        return _NONE_DEAD
     # Step after step would show where the slice was cut.
     order = np.concatenate([orders for one in said for orders in (one.dead_order, one.lost_order)])
     return pl.concat(one.dead for one in said if one.dead is not None)[np.argsort(order, kind="stable")]

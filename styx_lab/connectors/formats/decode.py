@@ -39,7 +39,9 @@ def decode(
     broken = dict(sorted((arrivals.broken or {}).items()))
     good = split_good(len(arrivals), broken)
     if arrivals.columns is not None:
-        frame = arrivals.columns.select(list(schema))
+        frame = arrivals.columns
+        if frame.columns != list(schema):
+            frame = frame.select(list(schema))
         return Decoded(frame[good] if broken else frame, good, broken)
     payloads: Sequence[bytes] = arrivals.payloads or []
     if broken:

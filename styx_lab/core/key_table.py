@@ -1,0 +1,231 @@
+"""The compiled side of `KeyIndex`: a hash table over the bytes of keys, which are kept one after another in an arena.
+
+Law: a hash is an index, never an identity. The table's words say where to look; the bytes of the key are compared
+before a slot is given.
+
+A key is a run of bytes. A word of the table is `tag << 32 | slot + 1`, or 0 where there is none; the tag is 31 bits of
+the key's hash, and its lowest bits are the place where the search begins. So the table can be made longer, and the gap
+that a key leaves can be closed, without reading a key.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numba import njit
+
+from styx_lab.core.batch import Int64s
+
+__all__ = [
+    "CONTROL_WORDS",
+    "DEAD",
+    "FREE",
+    "LIVE",
+    "NEXT",
+    "USED",
+    "Bytes",
+    "KeyArrays",
+    "copy_keys",
+    "drop_slots",
+    "find_slots",
+    "move_keys",
+    "put_texts",
+    "put_words",
+    "rehash",
+    "take_words",
+]
+
+Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
+
+# Words of `control`: slots given out so far, those that are free again, those in use, bytes used and bytes dead in the
+# arena.
+NEXT, FREE, LIVE, USED, DEAD = range(5)
+CONTROL_WORDS: Final = 5
+_FREE_SLOT: Final = -1
+_MIX: Final = np.uint64(0xFF51AFD7ED558CCD)
+_START: Final = np.uint64(0x9E3779B97F4A7C15)
+
+
+class KeyArrays(NamedTuple):
+    """All keys, as flat arrays."""
+
+    control: Int64s
+    table: Int64s
+    """A power of two long, at most half full."""
+    arena: Bytes
+    starts: Int64s
+    """Where each slot's key begins in the arena."""
+    lengths: Int64s
+    """How long each slot's key is; -1 where the slot is free."""
+    free: Int64s
+    """A stack of the slots that are free again."""
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _tag(data, start, length, tags):  # type: ignore[no-untyped-def]
+    """31 bits of a key's hash, of which `tags` says which are used (all of them, but in tests of collisions)."""
+    mixed = np.uint64(length) * _START
+    at = np.uint64(start)
+    eight = np.uint64(8)
+    for _ in range(length >> 3):
+        word = np.uint64(0)
+        for byte in range(8):
+            word |= np.uint64(data[at + np.uint64(byte)]) << np.uint64(8 * byte)
+        mixed = (mixed ^ word) * _MIX
+        mixed ^= mixed >> np.uint64(32)
+        at += eight
+    for byte in range(length & 7):
+        mixed = (mixed ^ np.uint64(data[at + np.uint64(byte)])) * _MIX
+        mixed ^= mixed >> np.uint64(32)
+    mixed *= _MIX
+    return np.int64(mixed >> np.uint64(33)) & tags
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _same(left, left_at, right, right_at, length):  # type: ignore[no-untyped-def]
+    # Unsigned places need no test for a negative one; a loop without a way out compares many bytes at once.
+    left_at = np.uint64(left_at)
+    right_at = np.uint64(right_at)
+    differ = np.uint8(0)
+    for byte in range(np.uint64(length)):
+        differ |= left[left_at + byte] ^ right[right_at + byte]
+    return differ == 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def find_slots(keys, data, starts, lengths, tags, first, slots):  # type: ignore[no-untyped-def]
+    """The slot of each key of a batch, from row `first` on; unknown keys get one. Gives the row at which room ran out.
+
+    Keys are `lengths` bytes of `data` from `starts` on.
+    """
+    control, table, arena, free = keys.control, keys.table, keys.arena, keys.free
+    key_starts, key_lengths = keys.starts, keys.lengths
+    mask = len(table) - 1
+    for row in range(first, len(starts)):
+        start = starts[row]
+        length = lengths[row]
+        tag = _tag(data, start, length, tags)
+        place = tag & mask
+        slot = -1
+        while table[place]:
+            if table[place] >> 32 == tag:
+                known = (table[place] & 0xFFFFFFFF) - 1
+                if key_lengths[known] == length and _same(arena, key_starts[known], data, start, length):
+                    slot = known
+                    break
+            place = (place + 1) & mask
+        if slot < 0:
+            used = control[USED]
+            if 2 * (control[LIVE] + 1) > len(table) or used + length > len(arena):
+                return row
+            if control[FREE]:
+                control[FREE] -= 1
+                slot = free[control[FREE]]
+            elif control[NEXT] < len(key_starts):
+                slot = control[NEXT]
+                control[NEXT] += 1
+            else:
+                return row
+            table[place] = (tag << 32) | (slot + 1)
+            for byte in range(length):
+                arena[used + byte] = data[start + byte]
+            key_starts[slot] = used
+            key_lengths[slot] = length
+            control[USED] += length
+            control[LIVE] += 1
+        slots[row] = slot
+    return len(starts)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def rehash(old, table):  # type: ignore[no-untyped-def]
+    """Fill an empty table with the words of another."""
+    mask = len(table) - 1
+    for word in old:
+        if word:
+            place = (word >> 32) & mask
+            while table[place]:
+                place = (place + 1) & mask
+            table[place] = word
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def drop_slots(keys, slots, tags):  # type: ignore[no-untyped-def]
+    """Let go of the keys of slots; each gap in the table is closed, so that no search ends early."""
+    control, table, free, key_lengths = keys.control, keys.table, keys.free, keys.lengths
+    mask = len(table) - 1
+    for slot in slots:
+        place = _tag(keys.arena, keys.starts[slot], key_lengths[slot], tags) & mask
+        while (table[place] & 0xFFFFFFFF) - 1 != slot:
+            place = (place + 1) & mask
+        gap = place
+        while True:
+            place = (place + 1) & mask
+            if not table[place]:
+                break
+            home = (table[place] >> 32) & mask
+            if (place - home) & mask >= (place - gap) & mask:
+                table[gap] = table[place]
+                gap = place
+        table[gap] = 0
+        control[DEAD] += key_lengths[slot]
+        key_lengths[slot] = _FREE_SLOT
+        free[control[FREE]] = slot
+        control[FREE] += 1
+        control[LIVE] -= 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def move_keys(keys, arena):  # type: ignore[no-untyped-def]
+    """Put the living keys one after another into another arena."""
+    used = 0
+    for slot in range(keys.control[NEXT]):
+        length = keys.lengths[slot]
+        if length > 0:
+            start = keys.starts[slot]
+            for byte in range(length):
+                arena[used + byte] = keys.arena[start + byte]
+        if length >= 0:
+            keys.starts[slot] = used
+            used += length
+    keys.control[USED] = used
+    keys.control[DEAD] = 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def copy_keys(keys, slots, starts, data):  # type: ignore[no-untyped-def]
+    """The bytes of slots' keys, each to where it shall begin."""
+    for row in range(len(slots)):
+        start = keys.starts[slots[row]]
+        for byte in range(keys.lengths[slots[row]]):
+            data[starts[row] + byte] = keys.arena[start + byte]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def put_words(data, cursors, words):  # type: ignore[no-untyped-def]
+    """Append a number of eight bytes to each key of a batch that is being made."""
+    for row in range(len(words)):
+        for byte in range(8):
+            data[cursors[row] + byte] = (words[row] >> (8 * byte)) & 0xFF
+        cursors[row] += 8
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def put_texts(data, cursors, texts, starts, lengths):  # type: ignore[no-untyped-def]
+    """Append a text to each key of a batch that is being made."""
+    for row in range(len(starts)):
+        for byte in range(lengths[row]):
+            data[cursors[row] + byte] = texts[starts[row] + byte]
+        cursors[row] += lengths[row]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def take_words(data, cursors, words):  # type: ignore[no-untyped-def]
+    """Read what `put_words` appended."""
+    for row in range(len(words)):
+        word = np.int64(0)
+        for byte in range(8):
+            word |= np.int64(data[cursors[row] + byte]) << (8 * byte)
+        words[row] = word
+        cursors[row] += 8
