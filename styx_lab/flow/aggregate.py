@@ -8,10 +8,29 @@ and so may differ in the last digit.
 from __future__ import annotations
 
 from styx_lab.flow.aggregates import Aggregate, AggregateName, Value
+from styx_lab.flow.aggregates.chosen import ByTime, Distinct, TopK
 from styx_lab.flow.aggregates.collected import Collect
+from styx_lab.flow.aggregates.spread import Interpolation, Quantile, Spread
 from styx_lab.flow.expression import Expression
 
-__all__ = ["Aggregate", "AggregateName", "collect", "count", "max", "mean", "min", "sum"]
+__all__ = [
+    "Aggregate",
+    "AggregateName",
+    "collect",
+    "count",
+    "first",
+    "last",
+    "max",
+    "mean",
+    "median",
+    "min",
+    "n_unique",
+    "quantile",
+    "std",
+    "sum",
+    "top_k",
+    "var",
+]
 
 
 def _value(name: str, value: Value) -> Expression:
@@ -49,6 +68,126 @@ def min(value: Value) -> Aggregate:
 def max(value: Value) -> Aggregate:
     """The greatest non-null value; null where there are none."""
     return Aggregate("max", _value("max", value))
+
+
+def var(value: Value, ddof: int = 1) -> Aggregate:
+    """The variance of the non-null values; null where there are not more than `ddof` of them.
+
+    >>> str(var("amount")), str(var("amount", ddof=0))
+    ('var(amount, ddof=1)', 'var(amount, ddof=0)')
+
+    Reckoned in two passes of exact sums: right to a few units in the last place however far the values are from nought,
+    and the same in whatever order they came. With a NaN or an infinity among the values it is NaN.
+
+    Time: none. State: every value, until the window is gone.
+
+    Args:
+        value: a number, or true or false.
+        ddof: what is taken off the count: 1 for a sample's variance, 0 for that of all there are.
+
+    Raises:
+        FlowError: on a `ddof` that is no whole number from 0 up.
+    """
+    return Spread("var", _value("var", value), ddof)
+
+
+def std(value: Value, ddof: int = 1) -> Aggregate:
+    """The standard deviation of the non-null values: the root of `var`.
+
+    >>> str(std("amount"))
+    'std(amount, ddof=1)'
+
+    Time, state and errors as for `var`; it has a value even where the variance is beyond the range of floats.
+    """
+    return Spread("std", _value("std", value), ddof)
+
+
+def median(value: Value) -> Aggregate:
+    """The middle of the non-null values, halfway between the two in the middle; null where there are none.
+
+    >>> str(median("amount"))
+    'median(amount)'
+
+    With a NaN among the values it is NaN. Time: none. State: every value, until the window is gone.
+    """
+    return Quantile("median", _value("median", value))
+
+
+def quantile(value: Value, q: float, interpolation: Interpolation = "linear") -> Aggregate:
+    """The value below which a share of the non-null values lies; null where there are none.
+
+    >>> str(quantile("amount", 0.95))
+    "quantile(amount, q=0.95, interpolation='linear')"
+
+    It stands at position `q * (n - 1)` of the sorted values, counted from 0, as NumPy's and Polars' quantiles do; where
+    that is between two values, `interpolation` says what is taken: the point between them (`linear`), the `lower` or
+    `higher` one, the `nearest` (the higher, if both are as near) or their `midpoint`. With a NaN among the values it is
+    NaN, and so it is between an infinity and its opposite. A nought has no sign.
+
+    Time: none. State: every value, until the window is gone.
+
+    Raises:
+        FlowError: on a `q` outside 0 to 1, or an unknown interpolation.
+    """
+    return Quantile("quantile", _value("quantile", value), q, interpolation)
+
+
+def first(value: Value) -> Aggregate:
+    """The value of the event with the least event time, of those whose value is not null; null where there are none.
+
+    >>> import polars as pl
+    >>> first("status").dtype({"status": pl.String(), "_time": pl.Datetime("ms", "UTC")}, where="doc")
+    String
+
+    Time: event time; of several events with that time, the one that arrived first. State: every value with its time,
+    until the window is gone. Flink's `FIRST_VALUE` ignores nulls too, and goes by order of arrival.
+    """
+    return ByTime("first", _value("first", value))
+
+
+def last(value: Value) -> Aggregate:
+    """The value of the event with the greatest event time, of those whose value is not null; null where there are none.
+
+    >>> str(last("status"))
+    'last(status)'
+
+    Time: event time; of several events with that time, the one that arrived last. State: every value with its time,
+    until the window is gone. Flink's `LAST_VALUE` ignores nulls too, and goes by order of arrival.
+    """
+    return ByTime("last", _value("last", value))
+
+
+def n_unique(value: Value) -> Aggregate:
+    """How many different non-null values there are (SQL's `COUNT(DISTINCT value)`).
+
+    >>> import polars as pl
+    >>> n_unique("city").dtype({"city": pl.String()}, where="doc")
+    Int64
+
+    All NaN are one value, and so are 0.0 and -0.0. Time: none. State: every value, until the window is gone.
+    """
+    return Distinct("n_unique", _value("n_unique", value))
+
+
+def top_k(value: Value, k: int, by: Value | None = None) -> Aggregate:
+    """The `k` greatest values as a list, the greatest first; fewer where there are not so many.
+
+    >>> str(top_k("amount", 3)), str(top_k("merchant", 3, by="amount"))
+    ('top_k(amount, 3)', 'top_k(merchant, 3, by=amount)')
+
+    Events in which the value or `by` is null do not count. NaN is greater than any number. Time: none; equals stand in
+    order of arrival. State: every value, until the window is gone.
+
+    Args:
+        value: what to list.
+        k: how many at most.
+        by: what to compare; without it the values themselves.
+
+    Raises:
+        FlowError: on a `k` that is no whole number from 1 up.
+    """
+    chosen = None if by is None else _value("top_k", by)
+    return TopK("top_k", _value("top_k", value), k, chosen)
 
 
 def collect(value: Value | None = None) -> Aggregate:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import polars as pl
 
@@ -57,10 +57,6 @@ class Aggregate:
         """Whether the order of arrival of a window's events can show in the value."""
         return False
 
-    def reads(self) -> tuple[Expression, ...]:
-        """The row-wise expressions that it needs of each event."""
-        return () if self.value is None else (self.value,)
-
     def dtype(self, schema: Mapping[str, pl.DataType], *, where: str) -> pl.DataType:
         """The type of the result: Int64 for counts and sums of whole numbers, else Float64.
 
@@ -95,13 +91,13 @@ class Aggregate:
         from styx_lab.flow.aggregates.kinds import KINDS
 
         function: Any = value.get("function")
-        if function not in KINDS:
+        if not isinstance(function, str) or function not in KINDS:
             raise FlowError("unknown aggregate in a stored flow", where=where, got=function)
         inner = value.get("value")
         expression = None if inner is None or function == "expr" else Expression.from_json(inner, where=where)
         given: Any = inner if function == "expr" else value.get("options", {})
         try:
-            return KINDS[function].read(function, expression, given, where)
+            return KINDS[function].read(cast(AggregateName, function), expression, given, where)
         except (AttributeError, KeyError, TypeError) as error:
             raise FlowError("a damaged aggregate in a stored flow", where=where, got=value) from error
 

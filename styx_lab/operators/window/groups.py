@@ -12,13 +12,18 @@ from typing import Any, Final
 import polars as pl
 
 from styx_lab.core.batch import Int64s
+from styx_lab.core.events import TIME
 from styx_lab.flow.aggregate import Aggregate
+from styx_lab.flow.aggregates.chosen import ByTime, Distinct, TopK
 from styx_lab.flow.aggregates.collected import Collect
+from styx_lab.flow.aggregates.spread import Quantile, Spread
 from styx_lab.flow.expression import Expression
 from styx_lab.flow.types import StreamType
+from styx_lab.operators.window.choice import by_time, greatest, unique_counts
 from styx_lab.operators.window.folding import Folding
 from styx_lab.operators.window.gathered import collect_events, collect_values
 from styx_lab.operators.window.members import Kept, Members, NameRow
+from styx_lab.operators.window.spread import quantile_of, spread_of
 
 __all__ = ["Groups"]
 
@@ -102,4 +107,41 @@ def _collect(name: str, aggregate: Collect, kept: Kept, where: str) -> Compute:
     return partial(collect_events, name, [kept.column(column) for column in kept.stream.names])
 
 
-_TABLE: Final[dict[type[Aggregate], Callable[[str, Any, Kept, str], Compute]]] = {Collect: _collect}
+def _spread(name: str, aggregate: Spread, kept: Kept, where: str) -> Compute:
+    assert aggregate.value is not None
+    column = kept.value(aggregate.value, where)
+    return partial(spread_of, name, column, aggregate.ddof, aggregate.function == "std", where)
+
+
+def _quantile(name: str, aggregate: Quantile, kept: Kept, where: str) -> Compute:
+    assert aggregate.value is not None
+    column = kept.value(aggregate.value, where)
+    return partial(quantile_of, name, column, aggregate.q, aggregate.interpolation, where)
+
+
+def _by_time(name: str, aggregate: ByTime, kept: Kept, where: str) -> Compute:
+    assert aggregate.value is not None
+    kept.column(TIME)
+    return partial(by_time, name, kept.value(aggregate.value, where), aggregate.function == "last")
+
+
+def _distinct(name: str, aggregate: Distinct, kept: Kept, where: str) -> Compute:
+    assert aggregate.value is not None
+    return partial(unique_counts, name, kept.value(aggregate.value, where), False)
+
+
+def _top_k(name: str, aggregate: TopK, kept: Kept, where: str) -> Compute:
+    assert aggregate.value is not None
+    column = kept.value(aggregate.value, where)
+    by = column if aggregate.by is None else kept.value(aggregate.by, where)
+    return partial(greatest, name, column, by, aggregate.k)
+
+
+_TABLE: Final[dict[type[Aggregate], Callable[[str, Any, Kept, str], Compute]]] = {
+    Spread: _spread,
+    Quantile: _quantile,
+    ByTime: _by_time,
+    Distinct: _distinct,
+    TopK: _top_k,
+    Collect: _collect,
+}

@@ -17,7 +17,7 @@ from styx_lab.errors import DataError
 from styx_lab.flow.expression import Expression
 from styx_lab.flow.types import StreamType
 
-__all__ = ["Kept", "Members", "NameRow", "whole"]
+__all__ = ["Kept", "Members", "NameRow", "numbers", "whole"]
 
 NameRow = Callable[[int], str]
 """Says of which key and window a group is, for errors."""
@@ -97,3 +97,16 @@ def whole(column: pl.Series, where: str) -> pl.Series:
     if column.dtype in (pl.UInt64, pl.Int128) and (column.max() or 0) >= 2**63:  # type: ignore[operator]
         raise DataError("a whole number beyond 64 bits", where=where)
     return column.cast(pl.Int64)
+
+
+def numbers(column: pl.Series, where: str) -> tuple[np.ndarray, Int64s, np.ndarray]:
+    """A column of numbers or truths as arrays: floats or whole numbers (the other is empty), and which are not null.
+
+    Raises:
+        DataError: when a whole number is beyond 64 bits.
+    """
+    valid = np.array(column.is_not_null().to_numpy(), np.bool_)
+    if column.dtype.is_float():
+        return np.array(column.fill_null(0.0).to_numpy(), np.float64), np.empty(0, np.int64), valid
+    column = whole(column, where)
+    return np.empty(0), np.array(column.fill_null(0).to_numpy(), np.int64), valid
