@@ -68,7 +68,12 @@ class EventRows:
     def keep(self, numbers: Int64s) -> None:
         """Forget all rows but these."""
         frame = self._whole()
-        kept = np.isin(self._numbers, numbers)
+        # The numbers rise, so looking each up is much faster than np.isin.
+        places = np.searchsorted(self._numbers, numbers)
+        found = places < len(self._numbers)
+        found[found] = self._numbers[places[found]] == numbers[found]
+        kept = np.zeros(len(self._numbers), np.bool_)
+        kept[places[found]] = True
         self._frame = frame.filter(pl.Series(kept)).rechunk()
         self._numbers = self._numbers[kept]
         self._count = self._swept = self._frame.height

@@ -52,6 +52,14 @@ class ResultKeys:
 
     def columns(self, slots: Int64s, ends: Int64s, size: int) -> tuple[pl.DataFrame, pl.Series]:
         """The key columns and the origins of windows that end at `ends` (ms) and are `size` ms long."""
+        keys, prefixes = self.gather(slots)
+        edges = np.flatnonzero(np.diff(ends, prepend=ends[0] - 1))
+        suffixes = pl.Series([f"{end - size},{end},0]]" for end in ends[edges].tolist()])
+        runs = np.repeat(np.arange(len(edges)), np.diff(edges, append=len(ends)))
+        return keys, prefixes + suffixes[runs]
+
+    def gather(self, slots: Int64s) -> tuple[pl.DataFrame, pl.Series]:
+        """The key columns of slots, and what the origins of their results begin with: `[step,key,[`."""
         if self._index.capacity > len(self._at):
             more = np.full(2 * self._index.capacity - len(self._at), _NONE, np.int64)
             self._at = np.concatenate([self._at, more])
@@ -62,10 +70,7 @@ class ResultKeys:
             at = self._at[slots]
         self._in_one_piece(len(at))
         texts = self._texts[at]
-        edges = np.flatnonzero(np.diff(ends, prepend=ends[0] - 1))
-        suffixes = pl.Series([f"{end - size},{end},0]]" for end in ends[edges].tolist()])
-        runs = np.repeat(np.arange(len(edges)), np.diff(edges, append=len(ends)))
-        return texts.drop(_PREFIX), texts[_PREFIX] + suffixes[runs]
+        return texts.drop(_PREFIX), texts[_PREFIX]
 
     def _learn(self, slots: Int64s) -> None:
         if len(self._texts) > 2 * self._known + 1024:

@@ -13,12 +13,13 @@ import numpy as np
 import polars as pl
 
 from styx_lab.core.batch import Int64s
-from styx_lab.core.events import ARRIVAL, DETECTED, ORIGIN, TIME, canonical_json
+from styx_lab.core.events import ARRIVAL, DETECTED, ORIGIN, TIME
 from styx_lab.core.keys import KeyIndex
 from styx_lab.core.schema import TIME_DTYPE
 from styx_lab.core.state import GROUP
 from styx_lab.flow.window import Counted, Global, Window
 from styx_lab.operators.window.by_window import kernel as k
+from styx_lab.operators.window.keys import ResultKeys
 
 __all__ = ["Results"]
 
@@ -47,6 +48,7 @@ class Results:
     def clear(self) -> None:
         """Forget all keys."""
         self._index = KeyIndex(list(self._key_schema))
+        self._keys = ResultKeys(self._step, self._key_schema, self._index)
 
     def slots(self, frame: pl.DataFrame) -> Int64s:
         """The slot of each row's key."""
@@ -60,6 +62,7 @@ class Results:
 
     def release(self, slots: Int64s) -> None:
         """Forget keys."""
+        self._keys.forget(slots)
         self._index.release(slots)
 
     def key_columns(self, slots: Int64s) -> pl.DataFrame:
@@ -70,40 +73,23 @@ class Results:
 
     def name(self, fired: k.Fired, row: int) -> str:
         """Of which key and window a result is, for errors."""
-        key = self._index.frame(fired.rows[k.OUT_KEY, row : row + 1], self._key_schema).rows()
+        key = self._index.key(int(fired.rows[k.OUT_KEY, row]))
         edges = f"[{fired.rows[k.OUT_START, row]}, {fired.rows[k.OUT_END, row]}) ms" if self._edged else "global"
-        return f"key {key[0] if key else ()!r}, window {edges}"
+        return f"key {key!r}, window {edges}"
 
     def frame(self, fired: k.Fired, columns: Sequence[pl.Series]) -> pl.DataFrame:
         """The rows of what fired."""
         rows = fired.rows
-        keys = self._index.frame(rows[k.OUT_KEY], self._key_schema)
-        clock = pl.Series(ARRIVAL, rows[k.OUT_CLOCK].copy()).cast(TIME_DTYPE)
-        made = {column.name: column for column in keys.get_columns()}
+        keys, prefixes = self._keys.gather(rows[k.OUT_KEY])
+        start, end, firing, time, clock = (
+            pl.Series(rows[row].copy()) for row in (k.OUT_START, k.OUT_END, k.OUT_FIRING, k.OUT_TIME, k.OUT_CLOCK)
+        )
+        edges = [pl.lit(start), pl.lit(end)] if self._edged else [pl.lit("null"), pl.lit("null")]
+        origin = pl.format("{}{},{},{}]]", pl.lit(prefixes), *edges, pl.lit(firing)).alias(ORIGIN)
+        arrival = clock.alias(ARRIVAL).cast(TIME_DTYPE)
+        made = {column.name: column for column in (*keys.get_columns(), *columns)}
+        made |= {TIME: time.cast(TIME_DTYPE), ARRIVAL: arrival, DETECTED: arrival}
+        made |= {"window_firing": firing, ORIGIN: pl.select(origin).to_series()}
         if self._edged:
-            made["window_start"] = pl.Series(rows[k.OUT_START].copy()).cast(TIME_DTYPE)
-            made["window_end"] = pl.Series(rows[k.OUT_END].copy()).cast(TIME_DTYPE)
-        made["window_firing"] = pl.Series(rows[k.OUT_FIRING].copy())
-        made |= {column.name: column for column in columns}
-        made |= {
-            TIME: pl.Series(rows[k.OUT_TIME].copy()).cast(TIME_DTYPE),
-            ARRIVAL: clock,
-            DETECTED: clock,
-            ORIGIN: self.origins(fired),
-        }
+            made |= {"window_start": start.cast(TIME_DTYPE), "window_end": end.cast(TIME_DTYPE)}
         return pl.DataFrame({name: made[name] for name in self._schema})
-
-    def origins(self, fired: k.Fired) -> pl.Series:
-        """The origin of each firing."""
-        rows = fired.rows
-        known, of_row = np.unique(rows[k.OUT_KEY], return_inverse=True)
-        keys = self._index.frame(known, self._key_schema).rows() if self._key_schema else [()] * len(known)
-        prefixes = pl.Series([canonical_json((self._step, key)).decode()[:-1] for key in keys], dtype=pl.String)
-        edges = pl.lit("null,null")
-        if self._edged:
-            edges = pl.format(
-                "{},{}", pl.lit(pl.Series(rows[k.OUT_START].copy())), pl.lit(pl.Series(rows[k.OUT_END].copy()))
-            )
-        firing = pl.lit(pl.Series(rows[k.OUT_FIRING].copy()))
-        prefix = pl.lit(prefixes.gather(of_row))
-        return pl.select(pl.format("{},[{},{}]]", prefix, edges, firing).alias(ORIGIN)).to_series()

@@ -78,11 +78,12 @@ class OpenWindows:
         return int(self._arrays.control[a.NUMBERS])
 
     def numbers(self) -> Int64s:
-        """The numbers of all events that are kept, rising."""
+        """The numbers of all events that are kept, each once for every window that holds it."""
         arrays = self._arrays
         held = np.ones(len(arrays.nodes), np.bool_)
         held[arrays.node_free[: arrays.control[a.NODE_FREE]]] = False
-        return np.unique(arrays.nodes[held, a.NUMBER])
+        numbers: Int64s = arrays.nodes[held, a.NUMBER]
+        return numbers
 
     def no_values(self, count: int) -> tuple[Array, Array, Array]:
         """The values of events whose windows have no partials."""
