@@ -11,7 +11,17 @@ from typing import Final
 
 from styx_lab.errors import FlowError
 
-__all__ = ["MAX_WATERMARK", "MIN_WATERMARK", "Duration", "duration_ms", "duration_text", "iso_ms", "ms_iso"]
+__all__ = [
+    "MAX_WATERMARK",
+    "MIN_WATERMARK",
+    "Duration",
+    "distance_ms",
+    "distance_text",
+    "duration_ms",
+    "duration_text",
+    "iso_ms",
+    "ms_iso",
+]
 
 MIN_WATERMARK: Final = -(2**63)
 """The watermark before any event: nothing is late."""
@@ -70,6 +80,49 @@ def duration_text(ms: int) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or "0ms"
+
+
+_FARTHEST_MS: Final = 10_000 * 366 * 86_400_000  # farther than any two event times can lie apart
+
+
+def distance_ms(value: Duration, *, where: str) -> int:
+    """Milliseconds from one time to another, which may lie before it.
+
+    >>> distance_ms("-5m", where="doc"), distance_ms("0s", where="doc"), distance_ms("1h30m", where="doc")
+    (-300000, 0, 5400000)
+
+    Args:
+        value: text as of `duration_ms`, perhaps with `-` before it, or a timedelta.
+        where: what to name in an error.
+
+    Raises:
+        FlowError: when it is neither, is not whole milliseconds, or is more than ten thousand years.
+    """
+    if isinstance(value, timedelta):
+        before, length = value < timedelta(0), abs(value)
+        ms = duration_ms(length, where=where, zero=True)
+    elif isinstance(value, str):
+        before = value.strip().startswith("-")
+        try:
+            ms = duration_ms(value.strip().removeprefix("-"), where=where, zero=True)
+        except FlowError as error:
+            hint = "write how far, such as '-5m', '0s' or '1h30m'"
+            raise FlowError("not a distance in time", where=where, got=value, hint=hint) from error
+    else:
+        hint = "write how far, such as '-5m', '0s' or '1h30m'"
+        raise FlowError("not a distance in time", where=where, got=value, hint=hint)
+    if ms > _FARTHEST_MS:
+        raise FlowError("more than ten thousand years", where=where, got=value)
+    return -ms if before else ms
+
+
+def distance_text(ms: int) -> str:
+    """The shortest text that `distance_ms` reads back as the same distance.
+
+    >>> distance_text(-300_000)
+    '-5m'
+    """
+    return f"-{duration_text(-ms)}" if ms < 0 else duration_text(ms)
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

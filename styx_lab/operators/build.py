@@ -14,9 +14,11 @@ from styx_lab.core.ports import Scorer
 from styx_lab.errors import RunError
 from styx_lab.flow.flow import Flow
 from styx_lab.flow.steps import (
+    AsOfJoin,
     Detect,
     Enrich,
     Filter,
+    IntervalJoin,
     KeyBy,
     Notify,
     Port,
@@ -30,6 +32,8 @@ from styx_lab.flow.steps import (
 from styx_lab.flow.types import StreamType
 from styx_lab.operators.cep.operator import DetectOperator
 from styx_lab.operators.enrich import EnrichOperator
+from styx_lab.operators.join.asof_join import AsOfJoinOperator
+from styx_lab.operators.join.interval_join import IntervalJoinOperator
 from styx_lab.operators.notify import NotifyOperator
 from styx_lab.operators.score import ScoreOperator
 from styx_lab.operators.shape import FilterOperator, KeyByOperator, SelectOperator, WithColumnsOperator
@@ -46,9 +50,13 @@ OpenModel = Callable[[str], Scorer]
 class _Site:
     step: Any
     flow: Flow
-    stream: StreamType
+    inputs: tuple[StreamType, ...]
     output: StreamType
     open_model: OpenModel
+
+    @property
+    def stream(self) -> StreamType:
+        return self.inputs[0]
 
 
 _TABLE: Final[dict[type[Step], Callable[[_Site], Operator]]] = {
@@ -57,6 +65,8 @@ _TABLE: Final[dict[type[Step], Callable[[_Site], Operator]]] = {
     WithColumns: lambda site: WithColumnsOperator(site.step, site.output),
     KeyBy: lambda site: KeyByOperator(site.step),
     Union: lambda _: UnionOperator(),
+    IntervalJoin: lambda site: IntervalJoinOperator(site.step, *site.inputs),
+    AsOfJoin: lambda site: AsOfJoinOperator(site.step, *site.inputs),
     WindowStep: lambda site: WindowOperator(site.step, site.stream),
     Detect: lambda site: DetectOperator(site.step, site.stream, site.output),
     Enrich: lambda site: EnrichOperator(site.step, site.output),
@@ -74,5 +84,5 @@ def build(step: Step, flow: Flow, types: dict[Port, StreamType], open_model: Ope
     """
     if type(step) not in _TABLE:
         raise RunError("no operator runs this step", where=step.where, got=step.verb)
-    stream = types[step.inputs[0]]
-    return _TABLE[type(step)](_Site(step, flow, stream, types[Port(step.name, OUT)], open_model))
+    inputs = tuple(types[port] for port in step.inputs)
+    return _TABLE[type(step)](_Site(step, flow, inputs, types[Port(step.name, OUT)], open_model))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from styx_lab.flow.steps.asof_join import AsOfJoin
 from styx_lab.flow.steps.detect import Detect
 from styx_lab.flow.steps.enrich import Enrich
+from styx_lab.flow.steps.interval_join import IntervalJoin
 from styx_lab.flow.steps.notify import Notify
 from styx_lab.flow.steps.output import To
 from styx_lab.flow.steps.score import Score
@@ -17,10 +19,12 @@ from styx_lab.flow.steps.window import WindowStep
 
 __all__ = [
     "STEPS",
+    "AsOfJoin",
     "Columns",
     "Detect",
     "Enrich",
     "Filter",
+    "IntervalJoin",
     "KeyBy",
     "Notify",
     "Port",
@@ -36,6 +40,21 @@ __all__ = [
 
 STEPS: Final[dict[str, type[Step]]] = {
     cls.verb: cls
-    for cls in (SourceStep, Filter, Select, WithColumns, KeyBy, Union, WindowStep, Detect, Enrich, Score, Notify, To)
+    for cls in (
+        SourceStep,
+        Filter,
+        Select,
+        WithColumns,
+        KeyBy,
+        Union,
+        IntervalJoin,
+        AsOfJoin,
+        WindowStep,
+        Detect,
+        Enrich,
+        Score,
+        Notify,
+        To,
+    )
 }
 """Every step spec by its verb."""

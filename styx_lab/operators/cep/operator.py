@@ -25,7 +25,7 @@ from styx_lab.flow.steps import Detect
 from styx_lab.flow.types import StreamType
 from styx_lab.operators.cep.compile import compile_pattern
 from styx_lab.operators.cep.match import PartialMatches, advance
-from styx_lab.operators.cep.rows import EventRows
+from styx_lab.operators.rows import EventRows
 from styx_lab.operators.values import Values, condition_names, truths, values_of
 
 __all__ = ["DetectOperator"]

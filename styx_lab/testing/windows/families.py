@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from styx_lab.testing.windows.family import Family
+from styx_lab.testing.windows.interval_join import interval_join
+from styx_lab.testing.windows.temporal_join import temporal_join
 
 __all__ = ["FAMILIES"]
 
-FAMILIES: Final[dict[str, Family]] = {}
+FAMILIES: Final[dict[str, Family]] = {
+    "intervalJoin": interval_join,
+    "temporalJoin": temporal_join,
+}
 """What makes the operator of a case, by its type."""

@@ -1,4 +1,4 @@
-"""The rows of the events that a match may still need, found by their number.
+"""The rows of the events that a step may still need, found by their number.
 
 Law: memory grows with what is needed; a sweep is paid for by the rows that came since the last one.
 """
