@@ -15,12 +15,12 @@ __all__ = [
     "MAX_WATERMARK",
     "MIN_WATERMARK",
     "Duration",
+    "distance_ms",
+    "distance_text",
     "duration_ms",
     "duration_text",
     "iso_ms",
     "ms_iso",
-    "span_ms",
-    "span_text",
 ]
 
 MIN_WATERMARK: Final = -(2**63)
@@ -82,28 +82,45 @@ def duration_text(ms: int) -> str:
     return "".join(parts) or "0ms"
 
 
-def span_ms(value: Duration, *, where: str) -> int:
-    """Milliseconds in a length of time that may be negative or nought: `"-5m"`, `"0s"`, a timedelta.
+_FARTHEST_MS: Final = 10_000 * 366 * 86_400_000  # farther than any two event times can lie apart
 
-    >>> span_ms("-1m30s", where="doc")
-    -90000
+
+def distance_ms(value: Duration, *, where: str) -> int:
+    """Milliseconds from one time to another, which may lie before it.
+
+    >>> distance_ms("-5m", where="doc"), distance_ms("0s", where="doc"), distance_ms("1h30m", where="doc")
+    (-300000, 0, 5400000)
+
+    Args:
+        value: text as of `duration_ms`, perhaps with `-` before it, or a timedelta.
+        where: what to name in an error.
 
     Raises:
-        FlowError: when it is no duration, or not whole milliseconds.
+        FlowError: when it is neither, is not whole milliseconds, or is more than ten thousand years.
     """
     if isinstance(value, timedelta):
-        negative, length = value < timedelta(0), abs(value)
-        return (-1 if negative else 1) * duration_ms(length, where=where, zero=True)
-    if isinstance(value, str) and value.strip().startswith("-"):
-        return -duration_ms(value.strip()[1:], where=where, zero=True)
-    return duration_ms(value, where=where, zero=True)
+        before, length = value < timedelta(0), abs(value)
+        ms = duration_ms(length, where=where, zero=True)
+    elif isinstance(value, str):
+        before = value.strip().startswith("-")
+        try:
+            ms = duration_ms(value.strip().removeprefix("-"), where=where, zero=True)
+        except FlowError as error:
+            hint = "write how far, such as '-5m', '0s' or '1h30m'"
+            raise FlowError("not a distance in time", where=where, got=value, hint=hint) from error
+    else:
+        hint = "write how far, such as '-5m', '0s' or '1h30m'"
+        raise FlowError("not a distance in time", where=where, got=value, hint=hint)
+    if ms > _FARTHEST_MS:
+        raise FlowError("more than ten thousand years", where=where, got=value)
+    return -ms if before else ms
 
 
-def span_text(ms: int) -> str:
-    """The shortest text that `span_ms` reads back as the same.
+def distance_text(ms: int) -> str:
+    """The shortest text that `distance_ms` reads back as the same distance.
 
-    >>> span_text(-90_000)
-    '-1m30s'
+    >>> distance_text(-300_000)
+    '-5m'
     """
     return f"-{duration_text(-ms)}" if ms < 0 else duration_text(ms)
 

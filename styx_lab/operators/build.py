@@ -14,10 +14,12 @@ from styx_lab.core.ports import Scorer
 from styx_lab.errors import RunError
 from styx_lab.flow.flow import Flow
 from styx_lab.flow.steps import (
+    AsOfJoin,
     CoGroup,
     Detect,
     Enrich,
     Filter,
+    IntervalJoin,
     KeyBy,
     Notify,
     Port,
@@ -32,7 +34,9 @@ from styx_lab.flow.steps import (
 from styx_lab.flow.types import StreamType
 from styx_lab.operators.cep.operator import DetectOperator
 from styx_lab.operators.enrich import EnrichOperator
+from styx_lab.operators.join.asof_join import AsOfJoinOperator
 from styx_lab.operators.join.in_windows import CoGroupOperator, WindowJoinOperator
+from styx_lab.operators.join.interval_join import IntervalJoinOperator
 from styx_lab.operators.notify import NotifyOperator
 from styx_lab.operators.score import ScoreOperator
 from styx_lab.operators.shape import FilterOperator, KeyByOperator, SelectOperator, WithColumnsOperator
@@ -49,14 +53,14 @@ OpenModel = Callable[[str], Scorer]
 class _Site:
     step: Any
     flow: Flow
-    streams: tuple[StreamType, ...]
+    inputs: tuple[StreamType, ...]
     output: StreamType
     open_model: OpenModel
 
     @property
     def stream(self) -> StreamType:
         """The type of the only, or the first, input."""
-        return self.streams[0]
+        return self.inputs[0]
 
 
 _TABLE: Final[dict[type[Step], Callable[[_Site], Operator]]] = {
@@ -66,8 +70,10 @@ _TABLE: Final[dict[type[Step], Callable[[_Site], Operator]]] = {
     KeyBy: lambda site: KeyByOperator(site.step),
     Union: lambda _: UnionOperator(),
     WindowStep: lambda site: window_operator(site.step, site.stream),
-    WindowJoin: lambda site: WindowJoinOperator(site.step, site.streams),
-    CoGroup: lambda site: CoGroupOperator(site.step, site.streams),
+    WindowJoin: lambda site: WindowJoinOperator(site.step, site.inputs),
+    CoGroup: lambda site: CoGroupOperator(site.step, site.inputs),
+    IntervalJoin: lambda site: IntervalJoinOperator(site.step, *site.inputs),
+    AsOfJoin: lambda site: AsOfJoinOperator(site.step, *site.inputs),
     Detect: lambda site: DetectOperator(site.step, site.stream, site.output),
     Enrich: lambda site: EnrichOperator(site.step, site.output),
     Score: lambda site: ScoreOperator(site.step, site.stream, site.output, site.open_model(site.step.model)),
@@ -84,5 +90,5 @@ def build(step: Step, flow: Flow, types: dict[Port, StreamType], open_model: Ope
     """
     if type(step) not in _TABLE:
         raise RunError("no operator runs this step", where=step.where, got=step.verb)
-    streams = tuple(types[port] for port in step.inputs)
-    return _TABLE[type(step)](_Site(step, flow, streams, types[Port(step.name, OUT)], open_model))
+    inputs = tuple(types[port] for port in step.inputs)
+    return _TABLE[type(step)](_Site(step, flow, inputs, types[Port(step.name, OUT)], open_model))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from styx_lab.flow.steps.asof_join import AsOfJoin
 from styx_lab.flow.steps.co_group import CoGroup
 from styx_lab.flow.steps.detect import Detect
 from styx_lab.flow.steps.enrich import Enrich
+from styx_lab.flow.steps.interval_join import IntervalJoin
 from styx_lab.flow.steps.notify import Notify
 from styx_lab.flow.steps.output import To
 from styx_lab.flow.steps.score import Score
@@ -19,12 +21,14 @@ from styx_lab.flow.steps.window_join import WindowJoin
 
 __all__ = [
     "STEPS",
+    "AsOfJoin",
     "CoGroup",
     "Columns",
     "Detect",
     "Enrich",
     "Filter",
     "Firing",
+    "IntervalJoin",
     "KeyBy",
     "Notify",
     "Port",
@@ -48,6 +52,8 @@ STEPS: Final[dict[str, type[Step]]] = {
         WithColumns,
         KeyBy,
         Union,
+        IntervalJoin,
+        AsOfJoin,
         WindowStep,
         Detect,
         Enrich,

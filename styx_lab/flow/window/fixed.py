@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from styx_lab.core.time import Duration, duration_ms, duration_text, span_ms, span_text
+from styx_lab.core.time import Duration, distance_ms, distance_text, duration_ms, duration_text
 from styx_lab.errors import FlowError
 
 __all__ = ["Cumulating", "Sliding", "Tumbling"]
@@ -17,8 +17,8 @@ def _settle(window: Tumbling | Sliding | Cumulating, name: str, most: str, *leng
     for length in lengths:
         given = getattr(window, length)
         object.__setattr__(window, length, duration_text(duration_ms(given, where=f"{name}({length}=...)")))
-    offset = span_ms(window.offset, where=f"{name}(offset=...)")
-    object.__setattr__(window, "offset", span_text(offset))
+    offset = distance_ms(window.offset, where=f"{name}(offset=...)")
+    object.__setattr__(window, "offset", distance_text(offset))
     if abs(offset) >= duration_ms(getattr(window, most), where=name):
         raise FlowError(
             f"an offset must be less than {most!r}",
@@ -68,7 +68,7 @@ class Tumbling:
     @property
     def offset_ms(self) -> int:
         """How far starts are moved from the epoch's, ms."""
-        return span_ms(self.offset, where="Tumbling")
+        return distance_ms(self.offset, where="Tumbling")
 
     def to_json(self) -> dict[str, Any]:
         """The window as JSON."""
@@ -77,7 +77,7 @@ class Tumbling:
     @classmethod
     def from_json(cls, value: Mapping[str, Any], *, where: str) -> Tumbling:
         """The window of `to_json`'s answer."""
-        return cls(duration_text(value["size_ms"]), span_text(value.get("offset_ms", 0)))
+        return cls(duration_text(value["size_ms"]), distance_text(value.get("offset_ms", 0)))
 
     def __str__(self) -> str:
         return f"tumbling {self.size}{_offset_text(self.offset_ms)}"
@@ -122,7 +122,7 @@ class Sliding:
     @property
     def offset_ms(self) -> int:
         """How far starts are moved from the epoch's, ms."""
-        return span_ms(self.offset, where="Sliding")
+        return distance_ms(self.offset, where="Sliding")
 
     def to_json(self) -> dict[str, Any]:
         """The window as JSON."""
@@ -132,7 +132,7 @@ class Sliding:
     @classmethod
     def from_json(cls, value: Mapping[str, Any], *, where: str) -> Sliding:
         """The window of `to_json`'s answer."""
-        offset = span_text(value.get("offset_ms", 0))
+        offset = distance_text(value.get("offset_ms", 0))
         return cls(duration_text(value["size_ms"]), duration_text(value["slide_ms"]), offset)
 
     def __str__(self) -> str:
@@ -183,7 +183,7 @@ class Cumulating:
     @property
     def offset_ms(self) -> int:
         """How far starts are moved from the epoch's, ms."""
-        return span_ms(self.offset, where="Cumulating")
+        return distance_ms(self.offset, where="Cumulating")
 
     def to_json(self) -> dict[str, Any]:
         """The window as JSON."""
@@ -193,7 +193,7 @@ class Cumulating:
     @classmethod
     def from_json(cls, value: Mapping[str, Any], *, where: str) -> Cumulating:
         """The window of `to_json`'s answer."""
-        offset = span_text(value.get("offset_ms", 0))
+        offset = distance_text(value.get("offset_ms", 0))
         return cls(duration_text(value["size_ms"]), duration_text(value["step_ms"]), offset)
 
     def __str__(self) -> str:
@@ -201,4 +201,4 @@ class Cumulating:
 
 
 def _offset_text(offset: int) -> str:
-    return f" offset {span_text(offset)}" if offset else ""
+    return f" offset {distance_text(offset)}" if offset else ""

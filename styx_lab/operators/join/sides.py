@@ -25,6 +25,7 @@ class Sides:
         order: int64, each event's place in the sequence (weakly rising).
         side: int64, which input port it came from.
         row: int64, its row in that port's batch.
+        at: int64, its row in the ports' batches put one behind the other.
         before: the watermark in force before the first event.
         steps: the steps of the smallest watermark.
     """
@@ -32,6 +33,7 @@ class Sides:
     order: Int64s
     side: Int64s
     row: Int64s
+    at: Int64s
     before: int
     steps: Steps
 
@@ -69,6 +71,5 @@ def merge_sides(inputs: Sequence[Batch]) -> Sides:
     lengths = [len(batch) for batch in inputs]
     side = np.repeat(np.arange(len(inputs), dtype=np.int64), lengths)
     row = np.concatenate([np.arange(length, dtype=np.int64) for length in lengths])
-    return Sides(
-        orders[arranged], side[arranged], row[arranged], min(batch.before for batch in inputs), lowest_steps(inputs)
-    )
+    before = min(batch.before for batch in inputs)
+    return Sides(orders[arranged], side[arranged], row[arranged], arranged, before, lowest_steps(inputs))

@@ -8,7 +8,7 @@ from typing import Any, Final, TypedDict
 import polars as pl
 
 from styx_lab.core.events import TIME
-from styx_lab.core.time import MAX_WATERMARK, span_text
+from styx_lab.core.time import MAX_WATERMARK, distance_text
 from styx_lab.errors import FlowError
 from styx_lab.flow import aggregate as agg
 from styx_lab.flow.aggregate import Aggregate
@@ -36,7 +36,7 @@ def said_window(assigner: dict[str, Any]) -> Window:
     """The window of a case's assigner."""
 
     def length(name: str) -> str:
-        return span_text(assigner.get(name, 0))
+        return distance_text(assigner.get(name, 0))
 
     match assigner["type"]:
         case "tumbling":
@@ -70,7 +70,7 @@ def said_firing(op: Mapping[str, Any]) -> Said:
     defaults: dict[str, Trigger] = {"global": Never(), "globalEnd": AtEndOfInput()}
     default = defaults.get(op["assigner"]["type"])
     made = default if trigger is None else _trigger(trigger)
-    return {"trigger": made, "discarding": discarding, "allowed_lateness": span_text(op.get("lateness", 0))}
+    return {"trigger": made, "discarding": discarding, "allowed_lateness": distance_text(op.get("lateness", 0))}
 
 
 def _trigger(trigger: dict[str, Any]) -> Trigger:
@@ -80,7 +80,7 @@ def _trigger(trigger: dict[str, Any]) -> Trigger:
         case "count":
             return EveryEvents(trigger["n"])
         case "continuousEventTime":
-            return Every(span_text(trigger["interval"]))
+            return Every(distance_text(trigger["interval"]))
     raise FlowError("no such trigger", where="case", got=trigger["type"])
 
 
