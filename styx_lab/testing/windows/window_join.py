@@ -7,6 +7,8 @@ from typing import Any
 import polars as pl
 
 from styx_lab.core.events import TIME
+from styx_lab.core.time import MAX_WATERMARK
+from styx_lab.flow.stream import Stream
 from styx_lab.testing.windows.case import Case
 from styx_lab.testing.windows.family import Running, operator_of
 from styx_lab.testing.windows.script import TWO, stream
@@ -25,8 +27,8 @@ def window_join(case: Case) -> Running:
     made = left.window_join(right, said_window(case.op["assigner"]), **said_firing(case.op))
 
     def results(frame: pl.DataFrame) -> list[dict[str, Any]]:
-        rows = frame.select("key", pl.col("index").alias("left"), pl.col("index_right").alias("right"), _TS)
-        return rows.to_dicts()
+        pair = (pl.col("index").alias("left"), pl.col("index_right").alias("right"))
+        return frame.select("key", *pair, _stamp(made)).to_dicts()
 
     return Running(operator_of(made), results, TWO)
 
@@ -42,9 +44,12 @@ def co_group(case: Case) -> Running:
 
     def results(frame: pl.DataFrame) -> list[dict[str, Any]]:
         lists = [pl.col(name).list.eval(pl.element().struct.field("index")) for name in ("left", "right")]
-        return frame.select("key", *lists, _TS).to_dicts()
+        return frame.select("key", *lists, _stamp(made)).to_dicts()
 
     return Running(operator_of(made), results, TWO)
 
 
-_TS = pl.col(TIME).to_physical().alias("ts")
+def _stamp(made: Stream) -> pl.Expr:
+    """When a result is said to be: at its window's last ms, which for a window without an end is the end of time."""
+    stamp = pl.col(TIME).to_physical() if "window_end" in made.columns else pl.lit(MAX_WATERMARK)
+    return stamp.alias("ts")
