@@ -12,6 +12,7 @@ import polars as pl
 from styx_lab.flow.aggregates import Aggregate, AggregateName, Value
 from styx_lab.flow.aggregates.chosen import ByTime, Distinct, TopK
 from styx_lab.flow.aggregates.collected import Collect
+from styx_lab.flow.aggregates.custom import UserAggregate, custom_of
 from styx_lab.flow.aggregates.expr import Expr
 from styx_lab.flow.aggregates.spread import Interpolation, Quantile, Spread
 from styx_lab.flow.expression import Expression
@@ -20,8 +21,10 @@ from styx_lab.flow.expression.summary import Summary
 __all__ = [
     "Aggregate",
     "AggregateName",
+    "UserAggregate",
     "collect",
     "count",
+    "custom",
     "expr",
     "first",
     "last",
@@ -239,3 +242,27 @@ def expr(value: str | pl.Expr) -> Aggregate:
         ExpressionError: when something in it cannot be used, or it is not one value for a window.
     """
     return Expr("expr", None, Summary.of(value, where="expr()"))
+
+
+def custom(cls: type[UserAggregate], value: Value) -> Aggregate:
+    """An aggregate of your own: a class in a module, with `create`, `add`, `merge`, `result` and `output`.
+
+    >>> from styx_lab.flow.example_aggregate import GeometricMean
+    >>> str(custom(GeometricMean, "amount"))
+    'GeometricMean(amount)'
+
+    The class must stand in a module that can be imported (`%%styx module NAME` makes one of a notebook's cell); the
+    flow carries the source of that module with its hash, and runs what it carries. It is made without arguments. Null
+    values do not reach it. Try it with `styx_lab.testing.check_aggregate`.
+
+    Time: none; values come in order of arrival. A class that says `ordered = False` promises that this does not matter.
+    State: the value of every event, until the window is gone.
+
+    Args:
+        cls: the class; see `UserAggregate`.
+        value: what `add` is given of each event.
+
+    Raises:
+        FlowError: on a class that lacks something, or that cannot be carried along (of a notebook, in a function).
+    """
+    return custom_of(cls, _value("custom", value))

@@ -8,6 +8,7 @@ from typing import Final
 from styx_lab.flow.aggregates.aggregate import Aggregate
 from styx_lab.flow.aggregates.chosen import ByTime, Distinct, TopK
 from styx_lab.flow.aggregates.collected import Collect
+from styx_lab.flow.aggregates.custom import Custom
 from styx_lab.flow.aggregates.expr import Expr
 from styx_lab.flow.aggregates.spread import Quantile, Spread
 
@@ -22,4 +23,5 @@ KINDS: Final[Mapping[str, type[Aggregate]]] = {
     "top_k": TopK,
     "collect": Collect,
     "expr": Expr,
+    "custom": Custom,
 }
