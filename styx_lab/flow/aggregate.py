@@ -7,17 +7,25 @@ and so may differ in the last digit.
 
 from __future__ import annotations
 
+import polars as pl
+
 from styx_lab.flow.aggregates import Aggregate, AggregateName, Value
 from styx_lab.flow.aggregates.chosen import ByTime, Distinct, TopK
 from styx_lab.flow.aggregates.collected import Collect
+from styx_lab.flow.aggregates.custom import UserAggregate, custom_of
+from styx_lab.flow.aggregates.expr import Expr
 from styx_lab.flow.aggregates.spread import Interpolation, Quantile, Spread
 from styx_lab.flow.expression import Expression
+from styx_lab.flow.expression.summary import Summary
 
 __all__ = [
     "Aggregate",
     "AggregateName",
+    "UserAggregate",
     "collect",
     "count",
+    "custom",
+    "expr",
     "first",
     "last",
     "max",
@@ -202,3 +210,59 @@ def collect(value: Value | None = None) -> Aggregate:
     Time: none; the order of arrival shows in the list, by meaning. State: every value, until the window is gone.
     """
     return Collect("collect", None if value is None else _value("collect", value))
+
+
+def expr(value: str | pl.Expr) -> Aggregate:
+    """An expression over the window's events that gives one value: SQL text, or a Polars expression.
+
+    >>> from polars import col
+    >>> str(expr(col("amount").max() - col("amount").min()))
+    'amount.max() - amount.min()'
+    >>> str(expr("SUM(amount) FILTER (WHERE status = 'declined') / COUNT(*)"))
+    "SUM(amount) FILTER (WHERE status = 'declined') / COUNT(*)"
+    >>> expr(col("amount").max() - col("fee"))
+    Traceback (most recent call last):
+        ...
+    styx_lab.errors.ExpressionError: expr(): the column 'fee' stands outside of an aggregate, so ...
+
+    Inside may stand `sum`, `mean`, `min`, `max`, `count`, `len`, `n_unique`, `null_count`, `var`, `std`, `median`,
+    `quantile`, `any` and `all`, over any row-wise expression, also over one that reads another aggregate, such as
+    `(col("amount") - col("amount").mean()).abs().max()`; and `filter` right before one of them. In SQL: `COUNT`, `SUM`,
+    `AVG`, `MIN`, `MAX`, `MEDIAN`, `STDDEV`, `VARIANCE` and their `_SAMP` and `_POP`, `QUANTILE_CONT`,
+    `COUNT(DISTINCT ...)` and `FILTER (WHERE ...)`. What goes by the order of the events (`first`, `shift`, `cum_sum`,
+    `sort`), by chance or by the clock is refused.
+
+    They are Styx's aggregates, not Polars': sums are exact and means rounded once, so the order of arrival does not
+    show; a NaN among the values makes a minimum or maximum NaN; whole numbers have 64 bits. Otherwise each means what
+    it means in the language it is written in: `n_unique` counts null as a value, SQL's `SUM` of nothing is null.
+
+    Time: none. State: the values that it reads of every event, until the window is gone.
+
+    Raises:
+        ExpressionError: when something in it cannot be used, or it is not one value for a window.
+    """
+    return Expr("expr", None, Summary.of(value, where="expr()"))
+
+
+def custom(cls: type[UserAggregate], value: Value) -> Aggregate:
+    """An aggregate of your own: a class in a module, with `create`, `add`, `merge`, `result` and `output`.
+
+    >>> from styx_lab.flow.example_aggregate import GeometricMean
+    >>> str(custom(GeometricMean, "amount"))
+    'GeometricMean(amount)'
+
+    The class must stand in a module that can be imported (`%%styx module NAME` makes one of a notebook's cell); the
+    flow carries the source of that module with its hash, and runs what it carries. It is made without arguments. Null
+    values do not reach it. Try it with `styx_lab.testing.check_aggregate`.
+
+    Time: none; values come in order of arrival. A class that says `ordered = False` promises that this does not matter.
+    State: the value of every event, until the window is gone.
+
+    Args:
+        cls: the class; see `UserAggregate`.
+        value: what `add` is given of each event.
+
+    Raises:
+        FlowError: on a class that lacks something, or that cannot be carried along (of a notebook, in a function).
+    """
+    return custom_of(cls, _value("custom", value))

@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from styx_lab.testing.aggregates import check_aggregate
     from styx_lab.testing.clock import FakeClock
     from styx_lab.testing.operators import check_operator
     from styx_lab.testing.scorers import check_scorer
@@ -29,6 +30,7 @@ __all__ = [
     "FakeClock",
     "Played",
     "Script",
+    "check_aggregate",
     "check_operator",
     "check_scorer",
     "check_sink",
@@ -41,6 +43,7 @@ _HOMES: Final = {
     "FakeClock": "clock",
     "Played": "script_run",
     "Script": "script",
+    "check_aggregate": "aggregates",
     "check_operator": "operators",
     "check_scorer": "scorers",
     "check_sink": "sinks",

@@ -8,6 +8,8 @@ from typing import Final
 from styx_lab.flow.aggregates.aggregate import Aggregate
 from styx_lab.flow.aggregates.chosen import ByTime, Distinct, TopK
 from styx_lab.flow.aggregates.collected import Collect
+from styx_lab.flow.aggregates.custom import Custom
+from styx_lab.flow.aggregates.expr import Expr
 from styx_lab.flow.aggregates.spread import Quantile, Spread
 
 __all__ = ["KINDS"]
@@ -20,4 +22,6 @@ KINDS: Final[Mapping[str, type[Aggregate]]] = {
     "n_unique": Distinct,
     "top_k": TopK,
     "collect": Collect,
+    "expr": Expr,
+    "custom": Custom,
 }

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from styx_lab.errors import ExpressionError
 
-__all__ = ["ALLOWED", "CLOCK", "WINDOW", "refusal"]
+__all__ = ["ALLOWED", "CLOCK", "WINDOW", "refusal", "spoken"]
 
 ALLOWED: Final = "see docs/expressions.md for the functions that can be used"
 CLOCK: Final = "use the event's own time, the column _time (or _arrival)"
@@ -42,6 +42,11 @@ _HINTS: Final = {
     r"has_nulls|is_empty|arg_.*|item|skew|kurtosis|entropy|corr|cov|hist|cut|qcut|str\.join|bitwise_.*|(min|max)_by|"
     "approx_n_unique|nan_.*",
 }
+
+
+def spoken(form: Any) -> str:
+    """A part of Polars' own form of an expression, as the user wrote it."""
+    return _spoken(form)[0]
 
 
 def refusal(form: Any, *, where: str) -> ExpressionError:

@@ -17,9 +17,9 @@ from styx_lab.flow.expression.refusal import ALLOWED, CLOCK, WINDOW
 from styx_lab.flow.expression.stages import Stages
 from styx_lab.flow.expression.tree import Tree, has_clock_literal, read_tree
 
-__all__ = ["parse_sql", "sql_stages"]
+__all__ = ["AGGREGATES", "WORD", "parse_sql", "sql_stages"]
 
-_WORD: Final = re.compile(
+WORD: Final = re.compile(
     r"""(?P<text>'(?:[^']|'')*')
     |(?P<quoted>"(?:[^"]|"")*"|`[^`]*`)
     |(?P<comment>--|/\*|\#)
@@ -35,7 +35,7 @@ _MOST: Final = 1_000
 _CLOCKS: Final = frozenset({"CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "LOCALTIME", "LOCALTIMESTAMP"})
 _CLOCK_CALLS: Final = _CLOCKS | {"NOW", "TODAY", "GETDATE", "SYSDATE", "CLOCK_TIMESTAMP", "UNIX_TIMESTAMP", "CURDATE"}
 _RANDOM_CALLS: Final = frozenset({"RANDOM", "RAND", "UUID", "GEN_RANDOM_UUID"})
-_AGGREGATES: Final = frozenset(
+AGGREGATES: Final = frozenset(
     {
         "AVG", "SUM", "COUNT", "MIN", "MAX", "MEAN", "MEDIAN", "MODE", "STDDEV", "STDDEV_SAMP", "STDDEV_POP", "STDEV",
         "VARIANCE", "VAR", "VAR_SAMP", "VAR_POP", "CORR", "COVAR", "COVAR_SAMP", "COVAR_POP", "QUANTILE_CONT",
@@ -96,7 +96,7 @@ def sql_stages(text: str) -> Stages:
 def _choices(text: str) -> list[tuple[int, int]]:
     """Where the outermost choices of a text are."""
     found: list[tuple[int, int]] = []
-    tokens = [token for token in _WORD.finditer(text) if token.lastgroup != "space"]
+    tokens = [token for token in WORD.finditer(text) if token.lastgroup != "space"]
     ends: list[str] = []
     start = -1
     for place, token in enumerate(tokens):
@@ -127,7 +127,7 @@ def _inspect(text: str, where: str) -> bool:
     """Refuses what may not be parsed; tells whether a date or timestamp is written out in the text."""
     if not text.strip():
         raise ExpressionError("an empty expression", where=where, got=text, hint='write a condition: "amount > 500"')
-    tokens = [found for found in _WORD.finditer(text) if found.lastgroup != "space"]
+    tokens = [found for found in WORD.finditer(text) if found.lastgroup != "space"]
     if sum(found.lastgroup in ("name", "quoted", "sign") and found.group() != "," for found in tokens) > _MOST:
         raise ExpressionError(
             "the text is too long", where=where, got=f"{text[:60]}...", hint="use IN (...), or several steps"
@@ -153,7 +153,7 @@ def _inspect(text: str, where: str) -> bool:
             raise ExpressionError(f"{found.group()} reads the clock, so a replay would differ", where=where, hint=CLOCK)
         if word in _RANDOM_CALLS and after == "(":
             raise ExpressionError(f"{found.group()} is random, so a replay would differ", where=where, hint=ALLOWED)
-        if (word in _AGGREGATES or word == "OVER") and after == "(":
+        if (word in AGGREGATES or word == "OVER") and after == "(":
             raise ExpressionError(
                 f"{found.group()} looks at more than one event, so it cannot be used in an expression",
                 where=where,

@@ -24,10 +24,13 @@ from styx_lab.flow.expression.rowwise import BY_NAME, BY_POLARS, OPERATORS, Func
 from styx_lab.flow.expression.stages import CHOICES, Stages
 
 __all__ = [
+    "DEPTH",
     "Tree",
+    "TreeReader",
     "build_stages",
     "build_tree",
     "columns_of",
+    "form_of",
     "has_clock_literal",
     "parts_of",
     "read_tree",
@@ -36,7 +39,7 @@ __all__ = [
 
 Tree = dict[str, Any]
 
-_DEPTH: Final = 150
+DEPTH: Final = 150
 _CAST_MODES: Final = {"Strict": "strict", "NonStrict": "null", "Overflowing": "wrap"}
 _SIGNS: Final = {name: sign for name, sign, _ in OPERATORS.values()}
 _DEEP: Final = "write long chains as is_in([...]), any_horizontal(...) or several steps"
@@ -53,9 +56,18 @@ def read_tree(expression: pl.Expr, *, where: str, sql: bool = False) -> Tree:
     Raises:
         ExpressionError: on anything that is not in the allow-list; names it and says what to do.
     """
+    return TreeReader(where, sql).node(form_of(expression, where=where), 0)
+
+
+def form_of(expression: pl.Expr, *, where: str) -> Any:
+    """Polars' own form of an expression that was built in this process, as JSON.
+
+    Raises:
+        ExpressionError: when it is no data.
+    """
     try:
         # Data only: nothing of it is ever handed back to Polars.
-        form = json.loads(expression.meta.serialize(format="json"))
+        return json.loads(expression.meta.serialize(format="json"))
     except RecursionError as error:
         raise ExpressionError("the expression is nested too deeply", where=where, hint=_DEEP) from error
     except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
@@ -64,18 +76,22 @@ def read_tree(expression: pl.Expr, *, where: str, sql: bool = False) -> Tree:
             where=where,
             hint="write it with Polars functions",
         ) from error
-    return _Reader(where, sql).node(form, 0)
 
 
-class _Reader:
-    """Walks Polars' own form of an expression, as JSON."""
+class TreeReader:
+    """Walks Polars' own form of an expression, as JSON; one that allows more says so in `node`."""
 
     def __init__(self, where: str, sql: bool) -> None:
         self._where = where
         self._sql = sql
 
+    def refusal(self, form: Any) -> ExpressionError:
+        """The error for what is not allowed."""
+        return refusal(form, where=self._where)
+
     def node(self, form: Any, depth: int) -> Tree:
-        if depth > _DEPTH:
+        """The tree of a part."""
+        if depth > DEPTH:
             raise ExpressionError("the expression is nested too deeply", where=self._where, hint=_DEEP)
         below = depth + 1
         match form:
@@ -97,12 +113,12 @@ class _Reader:
                 # The argument first: `CAST(COUNT(*) AS ...)` is about the count.
                 of = [self.node(inner, below)]
                 return {"call": "cast", "of": of, "with": {"dtype": self._dtype(dtype), "mode": _CAST_MODES[mode]}}
-        raise refusal(form, where=self._where)
+        raise self.refusal(form)
 
     def _call(self, place: Any, inputs: list[Any], form: Any, below: int) -> Tree:
         function, given = _allowed(place)
         if function is None:
-            raise refusal(form, where=self._where)
+            raise self.refusal(form)
         if self._sql and function.sql:
             raise ExpressionError(
                 f"{function.name} in SQL text can change in the last digit with the batch",
@@ -115,7 +131,7 @@ class _Reader:
             of = [self.node(each, below) for each in inputs]
         options = _options(function, given)
         if options is None or not _fits(function, len(of), options):
-            raise refusal(form, where=self._where)
+            raise self.refusal(form)
         return {"call": function.name, "of": of, **({"with": options} if options else {})}
 
     def _constants(self, form: Any) -> Tree:
@@ -238,7 +254,7 @@ class _Builder:
         self.stages: list[tuple[str, pl.Expr]] = []
 
     def node(self, tree: Any, depth: int, *, lists: bool = False) -> pl.Expr:
-        if depth > _DEPTH:
+        if depth > DEPTH:
             raise self._bad("it is nested too deeply", None)
         if isinstance(tree, dict) and tree.keys() == {"column"}:
             name = tree["column"]

@@ -16,14 +16,18 @@ from styx_lab.core.events import TIME
 from styx_lab.flow.aggregate import Aggregate
 from styx_lab.flow.aggregates.chosen import ByTime, Distinct, TopK
 from styx_lab.flow.aggregates.collected import Collect
+from styx_lab.flow.aggregates.custom import Custom
+from styx_lab.flow.aggregates.expr import Expr
 from styx_lab.flow.aggregates.spread import Quantile, Spread
 from styx_lab.flow.expression import Expression
 from styx_lab.flow.types import StreamType
 from styx_lab.operators.window.choice import by_time, greatest, unique_counts
 from styx_lab.operators.window.folding import Folding
+from styx_lab.operators.window.folds import Summing
 from styx_lab.operators.window.gathered import collect_events, collect_values
 from styx_lab.operators.window.members import Kept, Members, NameRow
 from styx_lab.operators.window.spread import quantile_of, spread_of
+from styx_lab.operators.window.users import Own
 
 __all__ = ["Groups"]
 
@@ -137,6 +141,16 @@ def _top_k(name: str, aggregate: TopK, kept: Kept, where: str) -> Compute:
     return partial(greatest, name, column, by, aggregate.k)
 
 
+def _expr(name: str, aggregate: Expr, kept: Kept, where: str) -> Compute:
+    assert aggregate.summary is not None
+    return Summing(name, aggregate.summary, kept, where).compute
+
+
+def _custom(name: str, aggregate: Custom, kept: Kept, where: str) -> Compute:
+    assert aggregate.value is not None
+    return Own(name, aggregate, kept.value(aggregate.value, where), where).compute
+
+
 _TABLE: Final[dict[type[Aggregate], Callable[[str, Any, Kept, str], Compute]]] = {
     Spread: _spread,
     Quantile: _quantile,
@@ -144,4 +158,6 @@ _TABLE: Final[dict[type[Aggregate], Callable[[str, Any, Kept, str], Compute]]] =
     Distinct: _distinct,
     TopK: _top_k,
     Collect: _collect,
+    Expr: _expr,
+    Custom: _custom,
 }
