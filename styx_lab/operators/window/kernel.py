@@ -286,7 +286,9 @@ def run(state, operations, out, shape, before, rows, steps):  # type: ignore[no-
         rows.wholes,
         rows.valid,
     )
-    step_order, step_mark = steps.order, steps.mark
+    step_order, step_mark, places = steps.order, steps.mark, rows.places
+    free, panes, keys = state.free, state.panes, state.keys
+    real_start, whole_start = operations.real_start, operations.whole_start
     row = control[AT_ROW]
     step = control[AT_STEP]
     mark = before if step == 0 else step_mark[step - 1]
@@ -312,12 +314,27 @@ def run(state, operations, out, shape, before, rows, steps):  # type: ignore[no-
             control[AT_STEP] = step
             return WIDE_FULL
         pane = times[row] // shape.pane
-        entry = table[find(table, entries, slots[row], pane)] - 1
+        place = find(table, entries, slots[row], pane)
+        entry = table[place] - 1
         if entry < 0:
             alone = control[FIRST] == control[LAST]
-            entry = new_entry(state, operations, slots[row], pane)
+            entry = new_entry(
+                control,
+                table,
+                entries,
+                real,
+                whole,
+                free,
+                panes,
+                keys,
+                real_start,
+                whole_start,
+                place,
+                slots[row],
+                pane,
+            )
             entries[entry, ORDER] = orders[row]
-            entries[entry, PLACE] = rows.places[row]
+            entries[entry, PLACE] = places[row]
             end = _next_end(pane, mark, shape)
             if alone or end < control[NEXT_END]:
                 control[NEXT_END] = end
