@@ -50,10 +50,17 @@ class ResultKeys:
         self._known -= int((self._at[slots] != _NONE).sum())
         self._at[slots] = _NONE
 
-    def columns(self, slots: Int64s, ends: Int64s, size: int) -> tuple[pl.DataFrame, pl.Series]:
-        """The key columns and the origins of windows that end at `ends` (ms) and are `size` ms long."""
+    def columns(self, slots: Int64s, ends: Int64s, counts: Int64s, size: int) -> tuple[pl.DataFrame, pl.Series]:
+        """The key columns and the origins of results.
+
+        Args:
+            slots: the key of each.
+            ends: the ends of the windows, ms.
+            counts: how many of the results each window has.
+            size: how long the windows are, ms.
+        """
         if self._index.capacity > len(self._at):
-            more = np.full(2 * self._index.capacity - len(self._at), _NONE, np.int64)
+            more = np.full(self._index.capacity + self._index.capacity // 4 - len(self._at), _NONE, np.int64)
             self._at = np.concatenate([self._at, more])
         at = self._at[slots]
         missing = slots[at == _NONE]
@@ -62,10 +69,9 @@ class ResultKeys:
             at = self._at[slots]
         self._in_one_piece(len(at))
         texts = self._texts[at]
-        edges = np.flatnonzero(np.diff(ends, prepend=ends[0] - 1))
-        suffixes = pl.Series([f"{end - size},{end},0]]" for end in ends[edges].tolist()])
-        runs = np.repeat(np.arange(len(edges)), np.diff(edges, append=len(ends)))
-        return texts.drop(_PREFIX), texts[_PREFIX] + suffixes[runs]
+        suffixes = pl.Series([f"{end - size},{end},0]]" for end in ends.tolist()])
+        windows = np.repeat(np.arange(len(ends)), counts)
+        return texts.drop(_PREFIX), texts[_PREFIX] + suffixes[windows]
 
     def _learn(self, slots: Int64s) -> None:
         if len(self._texts) > 2 * self._known + 1024:
@@ -73,7 +79,7 @@ class ResultKeys:
             living = np.flatnonzero(self._at != _NONE)
             slots = np.concatenate([living, slots])
             self.clear()
-            self._at = np.full(2 * self._index.capacity, _NONE, np.int64)
+            self._at = np.full(self._index.capacity, _NONE, np.int64)
         frame = self._index.frame(slots, self._schema)
         prefixes = [f"{self._begin}{text.decode()},[" for text in key_texts(frame.get_columns(), len(slots))]
         self._at[slots] = np.arange(len(self._texts), len(self._texts) + len(slots))
