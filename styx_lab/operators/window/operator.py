@@ -134,7 +134,10 @@ class WindowOperator(Operator):
     def _emit(self, fired: k.Fired, batch: Batch) -> Batch:
         slots, events = fired.rows
         window_ends, window_orders, window_clocks, counts = fired.windows
-        keys, origins = self._results.columns(slots, window_ends, counts, self._size)
+        # Mostly one window fires in a batch of many results.
+        count, one = len(slots), len(window_ends) == 1
+        rows = pl.Series([0]) if one else pl.Series(np.repeat(np.arange(len(window_ends)), counts))
+        keys, origins = self._results.columns(slots, window_ends, rows, self._size)
 
         def name_row(row: int) -> str:
             key, end = self._index.key(slots[row]), np.repeat(window_ends, counts)[row]
@@ -142,7 +145,8 @@ class WindowOperator(Operator):
 
         # What the results of a window have in common is worked out once for it.
         def of_windows(name: str, values: Int64s) -> pl.Series:
-            return pl.Series(name, np.repeat(values, counts)).cast(TIME_DTYPE)
+            times = pl.Series(name, values).cast(TIME_DTYPE)
+            return times.new_from_index(0, count) if one else times.gather(rows)
 
         arrival = of_windows(ARRIVAL, window_clocks)
         made = [
