@@ -39,8 +39,7 @@ class KeyStore:
             np.zeros(t.CONTROL_WORDS, np.int64),
             table=np.zeros(2 * _LEAST, np.int64),
             arena=np.empty(0, np.uint8),
-            starts=np.zeros(_LEAST, np.int64),
-            lengths=np.zeros(_LEAST, np.int64),
+            places=np.zeros((_LEAST, 2), np.int64),
             free=np.zeros(_LEAST, np.int64),
         )
 
@@ -68,15 +67,15 @@ class KeyStore:
 
     def living(self) -> Int64s:
         """The slots whose keys live."""
-        return np.flatnonzero(self._arrays.lengths[: self.capacity] >= 0)
+        return np.flatnonzero(self._arrays.places[: self.capacity, t.LENGTH] >= 0)
 
     def lives(self, slot: int) -> bool:
         """Whether a slot has a key."""
-        return bool(self._arrays.lengths[slot] >= 0)
+        return bool(self._arrays.places[slot, t.LENGTH] >= 0)
 
     def keys(self, slots: Int64s) -> KeyBytes:
         """The bytes of slots' keys."""
-        lengths = self._arrays.lengths[slots]
+        lengths = self._arrays.places[slots, t.LENGTH]
         starts = np.zeros(len(slots), np.int64)
         np.cumsum(lengths[:-1], out=starts[1:])
         data = np.empty(int(lengths.sum()), np.uint8)
@@ -99,10 +98,10 @@ class KeyStore:
             arena = np.empty(2 * (alive + length) + _LEAST, np.uint8)
             t.move_keys(arrays, arena)
             arrays = arrays._replace(arena=arena)
-        if not control[t.FREE] and control[t.NEXT] == len(arrays.starts):
-            more = np.zeros(len(arrays.starts), np.int64)
-            starts, lengths, free = (
-                np.concatenate([array, more]) for array in (arrays.starts, arrays.lengths, arrays.free)
+        if not control[t.FREE] and control[t.NEXT] == len(arrays.places):
+            more = len(arrays.places)
+            arrays = arrays._replace(
+                places=np.concatenate([arrays.places, np.zeros((more, 2), np.int64)]),
+                free=np.concatenate([arrays.free, np.zeros(more, np.int64)]),
             )
-            arrays = arrays._replace(starts=starts, lengths=lengths, free=free)
         self._arrays = arrays

@@ -21,6 +21,7 @@ __all__ = [
     "CONTROL_WORDS",
     "DEAD",
     "FREE",
+    "LENGTH",
     "LIVE",
     "NEXT",
     "USED",
@@ -39,9 +40,12 @@ __all__ = [
 Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 
 # Words of `control`: slots given out so far, those that are free again, those in use, bytes used and bytes dead in the
-# arena.
-NEXT, FREE, LIVE, USED, DEAD = range(5)
-CONTROL_WORDS: Final = 5
+# arena, and a word of no meaning.
+NEXT, FREE, LIVE, USED, DEAD, TOUCHED = range(6)
+CONTROL_WORDS: Final = 6
+# Columns of `places`.
+START, LENGTH = range(2)
+_BLOCK: Final = 64
 _FREE_SLOT: Final = -1
 _MIX: Final = np.uint64(0xFF51AFD7ED558CCD)
 _START: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -54,10 +58,8 @@ class KeyArrays(NamedTuple):
     table: Int64s
     """A power of two long, at most half full."""
     arena: Bytes
-    starts: Int64s
-    """Where each slot's key begins in the arena."""
-    lengths: Int64s
-    """How long each slot's key is; -1 where the slot is free."""
+    places: np.ndarray[tuple[int, int], np.dtype[np.int64]]
+    """Where each slot's key begins in the arena, and how long it is; -1 where the slot is free."""
     free: Int64s
     """A stack of the slots that are free again."""
 
@@ -99,42 +101,58 @@ def find_slots(keys, data, starts, lengths, tags, first, slots):  # type: ignore
 
     Keys are `lengths` bytes of `data` from `starts` on.
     """
-    control, table, arena, free = keys.control, keys.table, keys.arena, keys.free
-    key_starts, key_lengths = keys.starts, keys.lengths
+    control, table, arena, free, places = keys.control, keys.table, keys.arena, keys.free, keys.places
     mask = len(table) - 1
-    for row in range(first, len(starts)):
-        start = starts[row]
-        length = lengths[row]
-        tag = _tag(data, start, length, tags)
-        place = tag & mask
-        slot = -1
-        while table[place]:
-            if table[place] >> 32 == tag:
-                known = (table[place] & 0xFFFFFFFF) - 1
-                if key_lengths[known] == length and _same(arena, key_starts[known], data, start, length):
-                    slot = known
-                    break
-            place = (place + 1) & mask
-        if slot < 0:
-            used = control[USED]
-            if 2 * (control[LIVE] + 1) > len(table) or used + length > len(arena):
-                return row
-            if control[FREE]:
-                control[FREE] -= 1
-                slot = free[control[FREE]]
-            elif control[NEXT] < len(key_starts):
-                slot = control[NEXT]
-                control[NEXT] += 1
-            else:
-                return row
-            table[place] = (tag << 32) | (slot + 1)
-            for byte in range(length):
-                arena[used + byte] = data[start + byte]
-            key_starts[slot] = used
-            key_lengths[slot] = length
-            control[USED] += length
-            control[LIVE] += 1
-        slots[row] = slot
+    row_tags = np.empty(_BLOCK, np.int64)
+    likely = np.empty(_BLOCK, np.int64)
+    begins = np.empty(_BLOCK, np.int64)
+    for block in range(first, len(starts), _BLOCK):
+        # A million keys are in no cache. Looked up one after another, each waits for memory three times; so what many
+        # keys need is asked for at once, and is there when it is looked at.
+        count = min(_BLOCK, len(starts) - block)
+        for at in range(count):
+            row_tags[at] = _tag(data, starts[block + at], lengths[block + at], tags)
+            likely[at] = (table[row_tags[at] & mask] & 0xFFFFFFFF) - 1
+        for at in range(count):
+            begins[at] = places[max(likely[at], 0), START]
+        for at in range(count):
+            # The key of no bytes may begin at the very end.
+            if begins[at] < len(arena):
+                control[TOUCHED] ^= arena[begins[at]]
+        for at in range(count):
+            row = block + at
+            start = starts[row]
+            length = lengths[row]
+            tag = row_tags[at]
+            place = tag & mask
+            slot = -1
+            while table[place]:
+                if table[place] >> 32 == tag:
+                    known = (table[place] & 0xFFFFFFFF) - 1
+                    if places[known, LENGTH] == length and _same(arena, places[known, START], data, start, length):
+                        slot = known
+                        break
+                place = (place + 1) & mask
+            if slot < 0:
+                used = control[USED]
+                if 2 * (control[LIVE] + 1) > len(table) or used + length > len(arena):
+                    return row
+                if control[FREE]:
+                    control[FREE] -= 1
+                    slot = free[control[FREE]]
+                elif control[NEXT] < len(places):
+                    slot = control[NEXT]
+                    control[NEXT] += 1
+                else:
+                    return row
+                table[place] = (tag << 32) | (slot + 1)
+                for byte in range(length):
+                    arena[used + byte] = data[start + byte]
+                places[slot, START] = used
+                places[slot, LENGTH] = length
+                control[USED] += length
+                control[LIVE] += 1
+            slots[row] = slot
     return len(starts)
 
 
@@ -153,10 +171,10 @@ def rehash(old, table):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True, error_model="numpy")
 def drop_slots(keys, slots, tags):  # type: ignore[no-untyped-def]
     """Let go of the keys of slots; each gap in the table is closed, so that no search ends early."""
-    control, table, free, key_lengths = keys.control, keys.table, keys.free, keys.lengths
+    control, table, free, places = keys.control, keys.table, keys.free, keys.places
     mask = len(table) - 1
     for slot in slots:
-        place = _tag(keys.arena, keys.starts[slot], key_lengths[slot], tags) & mask
+        place = _tag(keys.arena, places[slot, START], places[slot, LENGTH], tags) & mask
         while (table[place] & 0xFFFFFFFF) - 1 != slot:
             place = (place + 1) & mask
         gap = place
@@ -169,8 +187,8 @@ def drop_slots(keys, slots, tags):  # type: ignore[no-untyped-def]
                 table[gap] = table[place]
                 gap = place
         table[gap] = 0
-        control[DEAD] += key_lengths[slot]
-        key_lengths[slot] = _FREE_SLOT
+        control[DEAD] += places[slot, LENGTH]
+        places[slot, LENGTH] = _FREE_SLOT
         free[control[FREE]] = slot
         control[FREE] += 1
         control[LIVE] -= 1
@@ -179,16 +197,14 @@ def drop_slots(keys, slots, tags):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True, error_model="numpy")
 def move_keys(keys, arena):  # type: ignore[no-untyped-def]
     """Put the living keys one after another into another arena."""
-    used = 0
+    places, old, used = keys.places, keys.arena, 0
     for slot in range(keys.control[NEXT]):
-        length = keys.lengths[slot]
-        if length > 0:
-            start = keys.starts[slot]
-            for byte in range(length):
-                arena[used + byte] = keys.arena[start + byte]
-        if length >= 0:
-            keys.starts[slot] = used
-            used += length
+        # A free slot begins where the table may look before it compares lengths.
+        start = places[slot, START]
+        places[slot, START] = used
+        for byte in range(places[slot, LENGTH]):
+            arena[used] = old[start + byte]
+            used += 1
     keys.control[USED] = used
     keys.control[DEAD] = 0
 
@@ -196,10 +212,11 @@ def move_keys(keys, arena):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True, error_model="numpy")
 def copy_keys(keys, slots, starts, data):  # type: ignore[no-untyped-def]
     """The bytes of slots' keys, each to where it shall begin."""
+    places, arena = keys.places, keys.arena
     for row in range(len(slots)):
-        start = keys.starts[slots[row]]
-        for byte in range(keys.lengths[slots[row]]):
-            data[starts[row] + byte] = keys.arena[start + byte]
+        start = places[slots[row], START]
+        for byte in range(places[slots[row], LENGTH]):
+            data[starts[row] + byte] = arena[start + byte]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -47,6 +47,8 @@ def values_of(step: str, batch: Batch, expressions: Mapping[str, Expression]) ->
         batch: the rows.
         expressions: by the name of the column they give.
     """
+    if not expressions:
+        return Values(batch, pl.DataFrame())
     try:
         return Values(batch, evaluate(batch.frame, expressions))
     except pl.exceptions.PolarsError:

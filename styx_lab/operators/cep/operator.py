@@ -185,8 +185,7 @@ class DetectOperator(Operator):
         if not many_keys:
             return
         slots = np.unique(np.concatenate([self._slots, self._partials.slot[living]]))
-        held = np.array([slot for slot, key in enumerate(self._keys.keys) if key is not None], np.int64)
-        self._keys.release(np.setdiff1d(held, slots))
+        self._keys.release(np.setdiff1d(self._keys.living, slots))
         self._last_keys = len(self._keys)
 
     def size(self) -> Mapping[str, int]:

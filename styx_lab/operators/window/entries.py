@@ -28,8 +28,10 @@ PANE_COLUMNS: Final = 4
 HELD, STAMP, ROW, KNOWN = range(4)
 KEY_COLUMNS: Final = 4
 # Words of `control`.
-FREE, FIRST, LAST, NEXT_RANK, WIDE_FREE, STAMPS, NEXT_END, KEYS, AT_ROW, AT_STEP, FIRED = range(11)
-CONTROL_WORDS: Final = 11
+FREE, FIRST, LAST, NEXT_RANK, WIDE_FREE, STAMPS, NEXT_END, KEYS, AT_ROW, AT_STEP, FIRED, FIRED_WINDOWS, NEEDED = range(
+    13
+)
+CONTROL_WORDS: Final = 13
 
 
 class EntryArrays(NamedTuple):
@@ -101,6 +103,8 @@ def _pane_row(control, panes, number):  # type: ignore[no-untyped-def]
     """The row of a pane; a new one is put in where it belongs."""
     low = control[FIRST]
     high = control[LAST]
+    if low < high and panes[high - 1, NUMBER] == number:
+        return high - 1
     while low < high:
         middle = (low + high) // 2
         if panes[middle, NUMBER] < number:
@@ -120,44 +124,58 @@ def _pane_row(control, panes, number):  # type: ignore[no-untyped-def]
     return low
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def new_entry(state, operations, slot, pane):  # type: ignore[no-untyped-def]
-    """A new entry of a key's pane, which has none. There must be a free one."""
-    place = find(state.table, state.entries, slot, pane)
-    control = state.control
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def new_entry(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - an array taken out of a tuple costs 10 ns
+    control, table, entries, real, whole, free, panes, keys, real_start, whole_start, place, slot, pane
+):
+    """A new entry of a key's pane, which has none, at its place in the table. There must be a free one."""
     control[FREE] -= 1
-    entry = state.free[control[FREE]]
-    state.table[place] = entry + 1
-    line = state.entries[entry]
-    line[KEY] = slot
-    line[PANE] = pane
-    line[RANK] = control[NEXT_RANK]
-    line[EVENTS] = 0
-    line[NEXT] = -1
+    entry = free[control[FREE]]
+    table[place] = entry + 1
+    entries[entry, KEY] = slot
+    entries[entry, PANE] = pane
+    entries[entry, RANK] = control[NEXT_RANK]
+    entries[entry, EVENTS] = 0
+    entries[entry, NEXT] = -1
     control[NEXT_RANK] += 1
-    for word in range(len(operations.real_start)):
-        state.real[entry, word] = operations.real_start[word]
-    for word in range(len(operations.whole_start)):
-        state.whole[entry, word] = operations.whole_start[word]
-    row = _pane_row(control, state.panes, pane)
-    if state.panes[row, SIZE]:
-        state.entries[state.panes[row, TAIL], NEXT] = entry
+    for word in range(len(real_start)):
+        real[entry, word] = real_start[word]
+    for word in range(len(whole_start)):
+        whole[entry, word] = whole_start[word]
+    pane_row = _pane_row(control, panes, pane)
+    if panes[pane_row, SIZE]:
+        entries[panes[pane_row, TAIL], NEXT] = entry
     else:
-        state.panes[row, HEAD] = entry
-    state.panes[row, TAIL] = entry
-    state.panes[row, SIZE] += 1
-    if state.keys[slot, HELD] == 0:
-        state.keys[slot, KNOWN] = 1
+        panes[pane_row, HEAD] = entry
+    panes[pane_row, TAIL] = entry
+    panes[pane_row, SIZE] += 1
+    if keys[slot, HELD] == 0:
+        keys[slot, KNOWN] = 1
         control[KEYS] += 1
-    state.keys[slot, HELD] += 1
+    keys[slot, HELD] += 1
     return entry
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def take_entries(state, operations, slots, panes, entries):  # type: ignore[no-untyped-def]
+def take_entries(state, operations, slots, panes, taken):  # type: ignore[no-untyped-def]
     """The entries of many keys' panes, in order of their first events."""
+    table, entries = state.table, state.entries
     for row in range(len(slots)):
-        entries[row] = new_entry(state, operations, slots[row], panes[row])
+        taken[row] = new_entry(
+            state.control,
+            table,
+            entries,
+            state.real,
+            state.whole,
+            state.free,
+            state.panes,
+            state.keys,
+            operations.real_start,
+            operations.whole_start,
+            find(table, entries, slots[row], panes[row]),
+            slots[row],
+            panes[row],
+        )
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

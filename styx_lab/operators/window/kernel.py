@@ -16,10 +16,12 @@ from styx_lab.operators.window.entries import (
     AT_STEP,
     EVENTS,
     FIRED,
+    FIRED_WINDOWS,
     FIRST,
     HEAD,
     KEY,
     LAST,
+    NEEDED,
     NEXT,
     NEXT_END,
     NUMBER,
@@ -42,8 +44,13 @@ __all__ = [
     "DONE",
     "LATE_EVENT",
     "NO_WINDOW",
+    "OUT_CLOCK",
+    "OUT_COUNT",
+    "OUT_END",
     "OUT_FULL",
+    "OUT_ORDER",
     "OUT_ROWS",
+    "OUT_WINDOWS",
     "TAKEN",
     "UNKNOWN",
     "WIDE_FULL",
@@ -54,9 +61,11 @@ __all__ = [
     "run",
 ]
 
-# Rows of what was fired.
-OUT_KEY, OUT_END, OUT_ORDER, OUT_CLOCK, OUT_EVENTS = range(5)
-OUT_ROWS: Final = 5
+# Rows of what was fired: of results, and of windows.
+OUT_KEY, OUT_EVENTS = range(2)
+OUT_ROWS: Final = 2
+OUT_END, OUT_ORDER, OUT_CLOCK, OUT_COUNT = range(4)
+OUT_WINDOWS: Final = 4
 # Verdicts on an event.
 TAKEN, LATE_EVENT, NO_WINDOW = range(3)
 # Answers of `run`.
@@ -66,11 +75,12 @@ _NEVER: Final = 2**63 - 1
 
 
 class Fired(NamedTuple):
-    """Room for the windows that fire: a column each."""
+    """Room for what fires: a column each for a result, and in `windows` for the results of one window."""
 
     rows: Array
     real: Array
     whole: Array
+    windows: Array
 
 
 class StepArrays(NamedTuple):
@@ -210,9 +220,6 @@ def _fire(state, operations, out, end, order, clock, last):  # type: ignore[no-u
                 keys[slot, STAMP] = stamp
                 keys[slot, ROW] = fired
                 out_rows[OUT_KEY, fired] = slot
-                out_rows[OUT_END, fired] = end
-                out_rows[OUT_ORDER, fired] = order
-                out_rows[OUT_CLOCK, fired] = clock
                 out_rows[OUT_EVENTS, fired] = 0
                 for word in range(len(real_start)):
                     out_real[word, fired] = real_start[word]
@@ -231,6 +238,12 @@ def _fire(state, operations, out, end, order, clock, last):  # type: ignore[no-u
         if length:
             _sift(heap, length, entries)
     control[FIRED] = fired
+    window = control[FIRED_WINDOWS]
+    out.windows[OUT_END, window] = end
+    out.windows[OUT_ORDER, window] = order
+    out.windows[OUT_CLOCK, window] = clock
+    out.windows[OUT_COUNT, window] = fired - start
+    control[FIRED_WINDOWS] = window + 1
     scratch = np.empty(state.wide.shape[1], np.int64)
     for index in range(codes.shape[0]):
         if codes[index, 0] == OP_REAL_SUM:
@@ -256,7 +269,8 @@ def _advance(state, operations, out, shape, mark, order, clock):  # type: ignore
         while last < control[LAST] and panes[last, NUMBER] * shape.pane < end:
             most += panes[last, SIZE]
             last += 1
-        if control[FIRED] + most > out.rows.shape[1]:
+        if control[FIRED] + most > out.rows.shape[1] or control[FIRED_WINDOWS] == out.windows.shape[1]:
+            control[NEEDED] = control[FIRED] + most
             return False
         _fire(state, operations, out, end, order, clock, last)
         first = control[FIRST]
@@ -286,7 +300,9 @@ def run(state, operations, out, shape, before, rows, steps):  # type: ignore[no-
         rows.wholes,
         rows.valid,
     )
-    step_order, step_mark = steps.order, steps.mark
+    step_order, step_mark, places = steps.order, steps.mark, rows.places
+    free, panes, keys = state.free, state.panes, state.keys
+    real_start, whole_start = operations.real_start, operations.whole_start
     row = control[AT_ROW]
     step = control[AT_STEP]
     mark = before if step == 0 else step_mark[step - 1]
@@ -312,12 +328,27 @@ def run(state, operations, out, shape, before, rows, steps):  # type: ignore[no-
             control[AT_STEP] = step
             return WIDE_FULL
         pane = times[row] // shape.pane
-        entry = table[find(table, entries, slots[row], pane)] - 1
+        place = find(table, entries, slots[row], pane)
+        entry = table[place] - 1
         if entry < 0:
             alone = control[FIRST] == control[LAST]
-            entry = new_entry(state, operations, slots[row], pane)
+            entry = new_entry(
+                control,
+                table,
+                entries,
+                real,
+                whole,
+                free,
+                panes,
+                keys,
+                real_start,
+                whole_start,
+                place,
+                slots[row],
+                pane,
+            )
             entries[entry, ORDER] = orders[row]
-            entries[entry, PLACE] = rows.places[row]
+            entries[entry, PLACE] = places[row]
             end = _next_end(pane, mark, shape)
             if alone or end < control[NEXT_END]:
                 control[NEXT_END] = end

@@ -50,23 +50,28 @@ class ResultKeys:
         self._known -= int((self._at[slots] != _NONE).sum())
         self._at[slots] = _NONE
 
-    def columns(self, slots: Int64s, ends: Int64s, size: int) -> tuple[pl.DataFrame, pl.Series]:
-        """The key columns and the origins of windows that end at `ends` (ms) and are `size` ms long."""
+    def columns(self, slots: Int64s, ends: Int64s, windows: pl.Series, size: int) -> tuple[pl.DataFrame, pl.Series]:
+        """The key columns and the origins of results.
+
+        Args:
+            slots: the key of each.
+            ends: the ends of the windows, ms.
+            windows: for each result the place of its window among those; one nought where all are of one window.
+            size: how long the windows are, ms.
+        """
         keys, prefixes = self.gather(slots)
-        edges = np.flatnonzero(np.diff(ends, prepend=ends[0] - 1))
-        suffixes = pl.Series([f"{end - size},{end},0]]" for end in ends[edges].tolist()])
-        runs = np.repeat(np.arange(len(edges)), np.diff(edges, append=len(ends)))
-        return keys, prefixes + suffixes[runs]
+        suffixes = pl.Series([f"{end - size},{end},0]]" for end in ends.tolist()])
+        return keys, prefixes + suffixes.gather(windows)
 
     def gather(self, slots: Int64s) -> tuple[pl.DataFrame, pl.Series]:
         """The key columns of slots, and what the origins of their results begin with: `[step,key,[`."""
         if self._index.capacity > len(self._at):
-            more = np.full(2 * self._index.capacity - len(self._at), _NONE, np.int64)
+            more = np.full(self._index.capacity + self._index.capacity // 4 - len(self._at), _NONE, np.int64)
             self._at = np.concatenate([self._at, more])
         at = self._at[slots]
         missing = slots[at == _NONE]
         if len(missing):
-            self._learn(np.unique(missing))
+            self._learn(_distinct(missing, len(self._at)))
             at = self._at[slots]
         self._in_one_piece(len(at))
         texts = self._texts[at]
@@ -78,12 +83,13 @@ class ResultKeys:
             living = np.flatnonzero(self._at != _NONE)
             slots = np.concatenate([living, slots])
             self.clear()
-            self._at = np.full(2 * self._index.capacity, _NONE, np.int64)
+            self._at = np.full(self._index.capacity, _NONE, np.int64)
         frame = self._index.frame(slots, self._schema)
-        prefixes = [f"{self._begin}{text.decode()},[" for text in key_texts(frame.get_columns(), len(slots))]
+        texts = pl.Series(key_texts(frame.get_columns(), len(slots)), dtype=pl.Binary).cast(pl.String)
+        prefixes = self._begin + texts + ",["
         self._at[slots] = np.arange(len(self._texts), len(self._texts) + len(slots))
-        texts = pl.DataFrame([*frame.get_columns(), pl.Series(_PREFIX, prefixes)])
-        self._texts = pl.concat([self._texts, texts], rechunk=False)
+        learnt = pl.DataFrame([*frame.get_columns(), prefixes.alias(_PREFIX)])
+        self._texts = pl.concat([self._texts, learnt], rechunk=False)
         self._known += len(slots)
 
     def _in_one_piece(self, rows: int) -> None:
@@ -93,3 +99,13 @@ class ResultKeys:
         if pieces > _PIECES or (pieces > 1 and _SHARE * self._gathered > len(self._texts)):
             self._texts = self._texts.rechunk()
             self._gathered = 0
+
+
+def _distinct(slots: Int64s, capacity: int) -> Int64s:
+    """The slots, each once, rising."""
+    if 16 * len(slots) < capacity:
+        return np.unique(slots)
+    # Marking them costs a tenth of sorting or hashing them.
+    marked = np.zeros(capacity, np.bool_)
+    marked[slots] = True
+    return np.flatnonzero(marked)

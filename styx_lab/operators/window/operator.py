@@ -132,26 +132,34 @@ class WindowOperator(Operator):
         return np.repeat(self._index.slots(frame[:1]), frame.height)
 
     def _emit(self, fired: k.Fired, batch: Batch) -> Batch:
-        slots, ends, orders, clocks, events = fired.rows
-        keys, origins = self._results.columns(slots, ends, self._size)
+        slots, events = fired.rows
+        window_ends, window_orders, window_clocks, counts = fired.windows
+        # Mostly one window fires in a batch of many results.
+        count, one = len(slots), len(window_ends) == 1
+        rows = pl.Series([0]) if one else pl.Series(np.repeat(np.arange(len(window_ends)), counts))
+        keys, origins = self._results.columns(slots, window_ends, rows, self._size)
 
         def name_row(row: int) -> str:
-            key = self._index.keys[slots[row]]
-            return f"key {key!r}, window [{ends[row] - self._size}, {ends[row]}) ms"
+            key, end = self._index.key(slots[row]), np.repeat(window_ends, counts)[row]
+            return f"key {key!r}, window [{end - self._size}, {end}) ms"
 
-        arrival = pl.Series(ARRIVAL, clocks).cast(TIME_DTYPE)
+        # What the results of a window have in common is worked out once for it.
+        def of_windows(name: str, values: Int64s) -> pl.Series:
+            times = pl.Series(name, values).cast(TIME_DTYPE)
+            return times.new_from_index(0, count) if one else times.gather(rows)
+
+        arrival = of_windows(ARRIVAL, window_clocks)
         made = [
             *keys.get_columns(),
-            pl.Series("window_start", ends - self._size).cast(TIME_DTYPE),
-            pl.Series("window_end", ends).cast(TIME_DTYPE),
+            of_windows("window_start", window_ends - self._size),
+            of_windows("window_end", window_ends),
             *self._layout.columns(events, fired.real, fired.whole, name_row),
-            pl.Series(TIME, ends - 1).cast(TIME_DTYPE),
+            of_windows(TIME, window_ends - 1),
             arrival,
             arrival.alias(DETECTED),
             origins.alias(ORIGIN),
         ]
-        frame = pl.DataFrame(made)
-        return Batch(frame, orders.copy(), batch.before, batch.steps)
+        return Batch(pl.DataFrame(made), np.repeat(window_orders, counts), batch.before, batch.steps)
 
     def _meta(self) -> dict[str, Any]:
         return {

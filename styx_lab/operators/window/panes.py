@@ -16,13 +16,24 @@ import polars as pl
 from styx_lab.core.batch import Int64s
 from styx_lab.operators.window import entries as e
 from styx_lab.operators.window.exact_sum import WIDE_WORDS
-from styx_lab.operators.window.kernel import DONE, OUT_FULL, OUT_ROWS, UNKNOWN, Fired, Shape, StepArrays, run
+from styx_lab.operators.window.kernel import (
+    DONE,
+    OUT_FULL,
+    OUT_ROWS,
+    OUT_WINDOWS,
+    UNKNOWN,
+    Fired,
+    Shape,
+    StepArrays,
+    run,
+)
 from styx_lab.operators.window.layout import Layout
 from styx_lab.operators.window.partial import NARROW, OP_REAL_SUM, Array, Rows
 
 __all__ = ["Panes"]
 
 _LEAST: Final = 64
+_WINDOWS: Final = 64
 
 
 class Panes:
@@ -76,25 +87,25 @@ class Panes:
         """
         self._make_room(len(rows.times), int(rows.slots.max(initial=-1)) + 1)
         control = self._arrays.control
-        control[e.FIRED] = 0
-        out = self._fresh(self._room)
+        control[e.FIRED] = control[e.FIRED_WINDOWS] = 0
+        out = self._fresh(self._room, _WINDOWS)
         while True:
             answer = run(self._arrays, self._operations, out, self.shape, before, rows, steps)
             if answer == DONE:
                 break
             if answer == OUT_FULL:
-                fired = int(control[e.FIRED])
-                self._room = 2 * self._room + self.live
-                wider = self._fresh(self._room)
-                for new, old in zip(wider, out, strict=True):
-                    new[:, :fired] = old[:, :fired]
+                # What is needed is known; somewhat more is for the windows that follow, if many fire at once.
+                self._room = max(self._room, int(control[e.NEEDED]) + int(control[e.FIRED]) // 4)
+                wider = self._fresh(self._room, 2 * out.windows.shape[1])
+                for new, old in zip(wider, self._used(out), strict=True):
+                    new[:, : old.shape[1]] = old
                 out = wider
             else:
                 self._widen(len(self._arrays.wide) + len(self._sums) + 16)
         fired = int(control[e.FIRED])
         # Room for half as much again saves most copies, and gives back what one great firing took.
         self._room = max(1024, min(self._room, fired + fired // 2))
-        return Fired(*(column[:, :fired] for column in out))
+        return self._used(out)
 
     @property
     def keys(self) -> int:
@@ -108,11 +119,16 @@ class Panes:
         keys[slots, e.KNOWN] = 0
         return slots
 
-    def _fresh(self, room: int) -> Fired:
+    def _used(self, out: Fired) -> Fired:
+        fired, windows = int(self._arrays.control[e.FIRED]), int(self._arrays.control[e.FIRED_WINDOWS])
+        return Fired(out.rows[:, :fired], out.real[:, :fired], out.whole[:, :fired], out.windows[:, :windows])
+
+    def _fresh(self, room: int, windows: int) -> Fired:
         return Fired(
             np.empty((OUT_ROWS, room), np.int64),
             np.empty((len(self._operations.real_start), room)),
             np.empty((len(self._operations.whole_start), room), np.int64),
+            np.empty((OUT_WINDOWS, windows), np.int64),
         )
 
     def _make_room(self, rows: int, slots: int) -> None:
@@ -121,8 +137,12 @@ class Panes:
         control = arrays.control
         if control[e.FREE] < rows:
             before = len(arrays.entries)
-            after = _room(self.live + rows)
-            table = np.zeros(2 * after, np.int64)
+            after = self.live + rows
+            after += after // 4
+            table = arrays.table
+            if len(table) < 2 * after:
+                table = np.zeros(2 * _room(after), np.int64)
+                e.rehash(arrays.table, table, arrays.entries)
             arrays = arrays._replace(
                 table=table,
                 entries=_longer(arrays.entries, after),
@@ -130,7 +150,6 @@ class Panes:
                 whole=_longer(arrays.whole, after),
                 free=_longer(arrays.free, after),
             )
-            e.rehash(self._arrays.table, table, arrays.entries)
             arrays.free[control[e.FREE] : control[e.FREE] + after - before] = np.arange(after - 1, before - 1, -1)
             control[e.FREE] += after - before
         first, last = int(control[e.FIRST]), int(control[e.LAST])
