@@ -82,9 +82,9 @@ def check_operator(
         AssertionError: naming the rule that is broken.
     """
     batches = [inputs] if isinstance(inputs, Batch) else list(inputs)
+    whole = _run(make(), [batches])
     if not passes_late:
         _check_in_time(make().process(batches).ports[OUT])
-    whole = _run(make(), [batches])
     places = cut_places(batches)
     for size in _SIZES:
         cut = _run(make(), cut_at(batches, places[::size]))

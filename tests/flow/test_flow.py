@@ -61,7 +61,7 @@ def joins() -> Flow:
     payments = styx.source("payments", schema=SCHEMA, time="ts", key="card_id", max_delay="2s")
     others = styx.source("others", schema=SCHEMA, time="ts", max_delay="5s").key_by("card_id")
     pairs = payments.interval_join(others, "-5m", "1h", lower_exclusive=True, how="left", name="near")
-    known = payments.asof_join(others, delete="amount = 0", how="left", tolerance="30d", name="known")
+    known = payments.asof_join(others, delete="amount = 0", how="left", tolerance="30d", name="limits")
     return styx.flow("joins", pairs.to("pairs"), pairs.side("late_right").to("late"), known.to("known"))
 
 
@@ -75,7 +75,7 @@ def test_the_golden_joins_still_load() -> None:
         GOLDEN_JOINS.write_text(flow.to_json())
     assert GOLDEN_JOINS.read_text() == flow.to_json()
     assert Flow.from_json(GOLDEN_JOINS.read_text()) == flow
-    assert [flow.step(name).summary() for name in ("near", "known")] == [
+    assert [flow.step(name).summary() for name in ("near", "limits")] == [
         "(-5m, 1h], left",
         "left, within 30d, until amount = 0",
     ]
