@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import numpy as np
@@ -10,14 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from styx_lab.core.batch import Batch
-from styx_lab.core.events import TIME
+from styx_lab.core.batch import Batch, Steps
+from styx_lab.core.events import ARRIVAL, OFFSET, PARTITION, SOURCE, TIME, canonical_json
 from styx_lab.core.operator import OUT, Operator
+from styx_lab.core.schema import TIME_DTYPE
 from styx_lab.core.time import MAX_WATERMARK, distance_text
 from styx_lab.errors import CheckpointError, FlowError
+from styx_lab.flow.aggregate import count
+from styx_lab.flow.flow import flow
 from styx_lab.flow.steps.joined import LATE_LEFT, LATE_RIGHT
 from styx_lab.flow.stream import Stream, source
-from styx_lab.testing import check_operator
+from styx_lab.flow.window import Tumbling
+from styx_lab.testing import Script, check_operator
 from styx_lab.testing.cuts import cut_at
 from styx_lab.testing.windows.case import Case
 from styx_lab.testing.windows.family import operator_of
@@ -208,3 +213,54 @@ def test_sides_may_name_their_key_as_they_like() -> None:
     assert made.key == ("card", "shop")
     assert made.side("late_left").columns == left.columns
     assert made.side("late_right").columns == right.columns
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys"),
+    [
+        ("str", ["plain", 'quoted "', "back\\slash", "new\nline", "\x00\x1f\x7f", "é\u2028", ""]),
+        ("int", [0, -5, 2**62]),
+        ("bool", [True, False]),
+        ("datetime", [datetime(1969, 12, 31, 23, 59, 59, 999_000, UTC), datetime(2024, 2, 29, tzinfo=UTC)]),
+    ],
+)
+def test_an_origin_is_canonical_json_whatever_the_key(kind: str, keys: list[Any]) -> None:
+    left = source("left", schema={"t": "int", "k": kind, "n": "int"}, time="t", key=["n", "k"])
+    right = source("right", schema={"t": "int", "m": "int", "k": kind}, time="t", key=["m", "k"])
+    frame = pl.DataFrame({"t": range(len(keys)), "k": keys, "n": range(len(keys))}, schema=left.columns)
+    batch = _raw(left, frame), _raw(right, frame.with_columns(m=pl.col("n") + pl.col("n") % 2))
+    out = operator_of(left.interval_join(right, "0ms", "0ms", how="full")).process(batch).ports[OUT].frame
+    expected = []
+    for place, key in enumerate(keys):
+        mine, theirs = ["left", 0, place], ["right", 0, place]
+        if place % 2:
+            expected += [[[place, key], mine, None], [[place + 1, key], None, theirs]]
+        else:
+            expected.append([[place, key], mine, theirs])
+    texts = [canonical_json(["interval_join", *one]).decode() for one in expected]
+    assert sorted(out["_origin"].to_list()) == sorted(texts)
+
+
+def _raw(stream: Stream, frame: pl.DataFrame) -> Batch:
+    """The rows as a source gives them, in order, and the end of input."""
+    rows = frame.height
+    steps = Steps(np.array([2 * rows + 1]), np.array([MAX_WATERMARK]), np.array([rows]))
+    place = pl.int_range(rows, dtype=pl.Int64)
+    stamped = frame.with_columns(
+        place.cast(TIME_DTYPE).alias(TIME),
+        place.cast(TIME_DTYPE).alias(ARRIVAL),
+        pl.lit(stream.port.step).alias(SOURCE),
+        pl.lit(0, pl.Int32).alias(PARTITION),
+        place.alias(OFFSET),
+    )
+    return Batch(stamped.select(list(stream.type.schema)), np.arange(rows) * 2, steps=steps)
+
+
+def test_derived_events_join_by_their_origins() -> None:
+    left = stream(NO_CASE, "l").window(Tumbling("10ms"), n=count())
+    right = stream(NO_CASE, "r")
+    made = flow("derived", left.interval_join(right, "-20ms", "20ms", name="pair").to("out"))
+    script = Script().event({"key": "a"}, at=5, source="l").event({"key": "a"}, at=12, source="r")
+    (row,) = script.end().run(made).rows("out")
+    assert (row["n"], row["_time"]) == (1, "1970-01-01T00:00:00.012Z")
+    assert row["_origin"] == '["pair",["a"],["window",["a"],[0,10,0]],["r",0,0]]'
