@@ -16,6 +16,9 @@ __all__ = ["EventRows"]
 
 _NUMBER: Final = "_number"
 _FEW: Final = 4096
+_CHUNKS: Final = 32
+_CHUNK_ROWS: Final = 8192
+"""Rows are put into one piece when there are more pieces than so many, and than one for so many rows."""
 
 
 class EventRows:
@@ -53,6 +56,9 @@ class EventRows:
             self._frame = pl.concat([self._frame, *(frame for frame, _ in self._added)], rechunk=False)
             self._numbers = np.concatenate([self._numbers, *(numbers for _, numbers in self._added)])
             self._added = []
+            if self._frame.n_chunks() > max(_CHUNKS, self._frame.height // _CHUNK_ROWS):
+                # To look into many pieces takes longer than to put them together now and then.
+                self._frame = self._frame.rechunk()
         return self._frame
 
     def find(self, numbers: Int64s) -> pl.DataFrame:

@@ -57,6 +57,7 @@ def check_operator(
     *,
     reordered: Sequence[Batch] = (),
     key: Sequence[str] = (),
+    passes_late: bool = False,
 ) -> None:
     """Try an operator against the laws, on one sequence; returns when it keeps them.
 
@@ -74,12 +75,16 @@ def check_operator(
         reordered: for an operator that does not depend on arrival within the bound: the same events in other orders
             within it, none of them late.
         key: the columns of the key in what it gives; per key the order of rows must stay.
+        passes_late: for an operator that calls no event late but lets it go at a later step (an as-of join): what
+            came late may come out late.
 
     Raises:
         AssertionError: naming the rule that is broken.
     """
     batches = [inputs] if isinstance(inputs, Batch) else list(inputs)
     whole = _run(make(), [batches])
+    if not passes_late:
+        _check_in_time(make().process(batches).ports[OUT])
     places = cut_places(batches)
     for size in _SIZES:
         cut = _run(make(), cut_at(batches, places[::size]))
@@ -120,8 +125,6 @@ def _check_emission(inputs: Sequence[Batch], emission: Emission) -> None:
         assert places.issuperset(batch.order.tolist()), (
             f"a row of port {name!r} has the order of the event or step that caused it"
         )
-        if name == OUT and TIME in batch.frame.columns:
-            _check_in_time(batch)
         if end is not None and len(batch):
             assert int(batch.order[-1]) <= end, f"no row of port {name!r} is beyond its slice"
         if len(inputs) == 1:
@@ -132,6 +135,8 @@ def _check_emission(inputs: Sequence[Batch], emission: Emission) -> None:
 
 def _check_in_time(batch: Batch) -> None:
     """A row that a step fired must not be late for the next operator."""
+    if TIME not in batch.frame.columns:
+        return
     fired = np.isin(batch.order, batch.steps.order)
     times = batch.frame[TIME].to_physical().to_numpy()
     assert (times[fired] > batch.watermarks()[fired]).all(), "what a watermark step fires is not late at that step"

@@ -15,6 +15,7 @@ from styx_lab.errors import FlowError
 from styx_lab.flow.steps import STEPS
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "flow.json"
+GOLDEN_JOINS = GOLDEN.with_name("flow-joins.json")
 SCHEMA = {"ts": "int", "card_id": "str", "amount": "float", "status": "str"}
 CUSTOMERS = pl.DataFrame({"card_id": ["a", "b"], "segment": ["gold", None]})
 
@@ -55,8 +56,29 @@ def every_verb() -> Flow:
     )
 
 
+def joins() -> Flow:
+    """A flow with the joins of two streams."""
+    payments = styx.source("payments", schema=SCHEMA, time="ts", key="card_id", max_delay="2s")
+    others = styx.source("others", schema=SCHEMA, time="ts", max_delay="5s").key_by("card_id")
+    pairs = payments.interval_join(others, "-5m", "1h", lower_exclusive=True, how="left", name="near")
+    known = payments.asof_join(others, delete="amount = 0", how="left", tolerance="30d", name="limits")
+    return styx.flow("joins", pairs.to("pairs"), pairs.side("late_right").to("late"), known.to("known"))
+
+
 def test_every_verb_is_in_it() -> None:
-    assert {step.verb for step in every_verb().steps} == STEPS.keys()
+    assert {step.verb for flow in (every_verb(), joins()) for step in flow.steps} == STEPS.keys()
+
+
+def test_the_golden_joins_still_load() -> None:
+    flow = joins()
+    if os.environ.get("STYX_GOLDEN") == "write":
+        GOLDEN_JOINS.write_text(flow.to_json())
+    assert GOLDEN_JOINS.read_text() == flow.to_json()
+    assert Flow.from_json(GOLDEN_JOINS.read_text()) == flow
+    assert [flow.step(name).summary() for name in ("near", "limits")] == [
+        "(-5m, 1h], left",
+        "left, within 30d, until amount = 0",
+    ]
 
 
 def test_json_gives_the_same_flow() -> None:

@@ -166,6 +166,35 @@ def _union_cases() -> list[Case]:
     ]
 
 
+def _interval_join_cases() -> list[Case]:
+    stream = _source()
+    declined, large = stream.filter("status = 'declined'", name="declined"), stream.filter("amount > 500", name="large")
+    pairs = declined.interval_join(large, "-10ms", "30ms", upper_exclusive=True)
+    alone = declined.interval_join(large, "0ms", "30ms", how="left", name="followed")
+    both = _source("payments").interval_join(_source("refunds"), "-25ms", "-5ms", how="full")
+    itself = stream.interval_join(stream, "0ms", "15ms")
+    late = pairs.side("late_left").to("late_left"), pairs.side("late_right").to("late_right")
+    again = both.key_by("card_id").window(Tumbling("50ms"), name="per_card", n=agg.count(), total=agg.sum("amount"))
+    return [
+        Case("interval-join", flow("join", pairs.to("out"), *late)),
+        Case("interval-join-left", flow("join", alone.to("out"))),
+        Case("interval-join-of-sources", flow("join", both.to("out")), sources=("payments", "refunds")),
+        Case("interval-join-with-itself", flow("join", itself.to("out"))),
+        Case("interval-join-then-window", flow("join", again.to("out")), sources=("payments", "refunds")),
+    ]
+
+
+def _asof_join_cases() -> list[Case]:
+    stream = _source()
+    limits = stream.filter("amount < 500", name="limits").select("card_id", limit="amount", ended="status = 'declined'")
+    known = stream.asof_join(limits, delete="ended", how="left")
+    near = _source("payments").asof_join(_source("refunds"), tolerance="20ms")
+    return [
+        Case("asof-join", flow("join", known.to("out"))),
+        Case("asof-join-of-sources", flow("join", near.to("out")), sources=("payments", "refunds")),
+    ]
+
+
 def _window_cases() -> list[Case]:
     tumbling = _source().window(Tumbling("25ms"), **AGGREGATES)
     sliding = _source().window(Sliding("40ms", every="10ms"), **AGGREGATES)
@@ -241,6 +270,8 @@ VERBS: dict[str, Callable[[], list[Case]]] = {
     "with_columns": _with_columns_cases,
     "key_by": _key_by_cases,
     "union": _union_cases,
+    "interval_join": _interval_join_cases,
+    "asof_join": _asof_join_cases,
     "window": _window_cases,
     "detect": _detect_cases,
     "enrich": _enrich_cases,

@@ -95,8 +95,8 @@ class AsOfJoinOperator(Operator):
             np.empty((len(sides), k.FOUND_FIELDS), np.int64),
         )
         # What one step releases: in order of arrival.
-        ready: Matrix = found[:count]
-        ready = ready[np.lexsort((ready[:, k.FOUND_LEFT], ready[:, k.FOUND_AT]))]
+        arrival = np.lexsort((found[:count, k.FOUND_LEFT], found[:count, k.FOUND_AT]))
+        ready: Matrix = found[:count][arrival]
         return ready
 
     def _make_timers(self) -> None:

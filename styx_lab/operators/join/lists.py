@@ -86,9 +86,10 @@ class Kept(NamedTuple):
 
     def side(self, side: int) -> Matrix:
         """The nodes of one side's events, in order of their numbers."""
-        nodes: Matrix = self.nodes[(self.nodes[:, NODE_LIST] != NONE) & (self.nodes[:, NODE_LIST] % 2 == side)]
-        nodes = nodes[np.argsort(nodes[:, NODE_NUMBER], kind="stable")]
-        return nodes
+        lists = self.nodes[:, NODE_LIST]
+        used = np.flatnonzero((lists != NONE) & (lists % 2 == side))
+        found: Matrix = self.nodes[used[np.argsort(self.nodes[used, NODE_NUMBER], kind="stable")]]
+        return found
 
     def idle(self, slots: Int64s) -> Int64s:
         """Those of the slots that have no event."""

@@ -22,9 +22,8 @@ from styx_lab.operators.join.lists import KEPT, LIVE, NODE_LIST, NODE_NUMBER, Ke
 from styx_lab.operators.join.rows import (
     NUMBER,
     TEXT,
-    Beginnings,
     JoinedRows,
-    beginning,
+    beginnings,
     key_columns,
     left_rows,
     right_rows,
@@ -60,13 +59,12 @@ class JoinMemory:
         self._types = types
         self.schema = joined_type(left, right, suffix, where=f"step {step!r}").schema
         self._key_schema = {name: self.schema[name] for name in left.key}
-        self.rows: tuple[JoinedRows, JoinedRows] = (left_rows(left), right_rows(left, right, suffix))
+        self.rows: tuple[JoinedRows, JoinedRows] = (left_rows(step, left), right_rows(left, right, suffix))
         self.clear()
 
     def clear(self) -> None:
         """Forget everything."""
         self.keys = KeyIndex(list(self._key_schema))
-        self._beginnings = Beginnings(self._step, self.keys)
         self.kept = Kept.empty()
         for rows in self.rows:
             rows.clear()
@@ -83,9 +81,8 @@ class JoinMemory:
             for batch, stream in zip(inputs, self._types, strict=True)
         ]
         slots = self.keys.slots(pl.concat(keys))
-        beginnings = self._beginnings.of(slots[: len(inputs[0])])
         for side, (rows, batch) in enumerate(zip(self.rows, inputs, strict=True)):
-            rows.add(batch.frame, numbers[sides.side == side], None if side else beginnings)
+            rows.add(batch.frame, numbers[sides.side == side])
         self.kept = self.kept.with_room(len(sides), self.keys.capacity)
         return slots[sides.at], numbers
 
@@ -93,25 +90,24 @@ class JoinMemory:
         """Results with both sides: the events' numbers, the results' times, when the flow could know of them."""
         left, right = self.rows[0].find(lefts), self.rows[1].find(rights)
         origin = left[TEXT] + right[TEXT]
-        return self._made([left.drop(TEXT), right.drop(TEXT, *self._key_schema)], origin, times, clocks)
+        return self._made([*right.get_columns(), *left.get_columns()], origin, times, clocks)
 
     def alone(self, side: int, numbers: Int64s, times: Int64s, clocks: Int64s) -> pl.DataFrame:
         """Results with one side and nulls for the other."""
         found = self.rows[side].find(numbers)
         if side:
-            begun = [beginning(self._step, key) for key in found.select(list(self._key_schema)).rows()]
-            origin = pl.Series(begun, dtype=pl.String) + "null," + found[TEXT]
+            origin = beginnings(found, self._step, list(self._key_schema)) + "null," + found[TEXT]
         else:
             origin = found[TEXT] + "null]"
-        nulls = [
+        nulls: list[pl.Series] = [
             pl.repeat(None, len(numbers), dtype=self.schema[name], eager=True).alias(name)
             for name in self.rows[1 - side].schema
             if name != TEXT and name not in self._key_schema
         ]
-        return self._made([found.drop(TEXT), pl.DataFrame(nulls)], origin, times, clocks)
+        return self._made([*found.get_columns(), *nulls], origin, times, clocks)
 
-    def _made(self, frames: Sequence[pl.DataFrame], origin: pl.Series, times: Int64s, clocks: Int64s) -> pl.DataFrame:
-        columns = {column.name: column for frame in frames for column in frame.get_columns()}
+    def _made(self, found: Sequence[pl.Series], origin: pl.Series, times: Int64s, clocks: Int64s) -> pl.DataFrame:
+        columns = {column.name: column for column in found}
         arrival = pl.Series(ARRIVAL, clocks).cast(TIME_DTYPE)
         columns |= {TIME: pl.Series(TIME, times).cast(TIME_DTYPE), ARRIVAL: arrival}
         columns |= {DETECTED: arrival.alias(DETECTED), ORIGIN: origin.alias(ORIGIN)}
@@ -129,7 +125,6 @@ class JoinMemory:
         if len(self.keys) > _IDLE_KEYS + _IDLE_SHARE * int(self.kept.counts[LIVE]):
             held = np.array([slot for slot, key in enumerate(self.keys.keys) if key is not None], np.int64)
             idle = self.kept.idle(held)
-            self._beginnings.forget(idle)
             self.keys.release(idle)
 
     def size(self) -> Mapping[str, int]:
@@ -164,4 +159,4 @@ class JoinMemory:
 
 def of_sides(sides: Sides, columns: Sequence[pl.Series]) -> Int64s:
     """One column of each side as one array, in the order of the sequence; writable and in one piece, for a kernel."""
-    return np.concatenate([column.to_physical().to_numpy() for column in columns])[sides.at].astype(np.int64)
+    return np.concatenate([column.to_numpy() for column in columns])[sides.at].astype(np.int64)

@@ -6,18 +6,18 @@ that has none is null.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import polars as pl
 
 from styx_lab.core.batch import Int64s
 from styx_lab.core.events import OFFSET, ORIGIN, PARTITION, SOURCE, canonical_json
-from styx_lab.core.keys import KeyIndex
 from styx_lab.flow.steps.joined import right_names
 from styx_lab.flow.types import StreamType
 from styx_lab.operators.rows import EventRows
 
-__all__ = ["NUMBER", "TEXT", "Beginnings", "JoinedRows", "beginning", "key_columns", "left_rows", "right_rows"]
+__all__ = ["NUMBER", "TEXT", "JoinedRows", "beginnings", "key_columns", "left_rows", "right_rows"]
 
 TEXT: Final = "_text"
 """The column with a row's part of the origin: `[step,key,left origin,` on the left side, `right origin]` else."""
@@ -31,9 +31,14 @@ class JoinedRows:
         names: the columns of the side's events that are kept, each with its name in the result.
         stream: the type of the side's events.
         key: the columns of the result's key; they are kept, too.
+        step: the step's name, for the left side: an origin begins with it.
     """
 
-    def __init__(self, names: dict[str, str], stream: StreamType, key: tuple[str, ...]) -> None:
+    def __init__(
+        self, names: dict[str, str], stream: StreamType, key: tuple[str, ...], step: str | None = None
+    ) -> None:
+        self._step = step
+        self._key = stream.key
         self._names = dict(zip(stream.key, key, strict=True)) | names
         known = dict(stream.columns)
         self.schema: dict[str, pl.DataType] = {new: known[name] for name, new in self._names.items()} | {
@@ -49,17 +54,12 @@ class JoinedRows:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def add(self, frame: pl.DataFrame, numbers: Int64s, beginnings: pl.Series | None = None) -> None:
-        """Keep events; their numbers are greater than all before.
-
-        Args:
-            frame: the events.
-            numbers: of each event.
-            beginnings: on the left side, the beginning of each row's origin.
-        """
+    def add(self, frame: pl.DataFrame, numbers: Int64s) -> None:
+        """Keep events; their numbers are greater than all before."""
         if frame.height:
             columns = [frame[name].alias(new) for name, new in self._names.items()]
-            self._rows.add(pl.DataFrame([*columns, _texts(frame, beginnings)]), numbers)
+            texts = _right_texts(frame) if self._step is None else _left_texts(frame, self._step, self._key)
+            self._rows.add(pl.DataFrame([*columns, texts]), numbers)
 
     def find(self, numbers: Int64s) -> pl.DataFrame:
         """The rows of these numbers, in that order; all are kept."""
@@ -79,9 +79,9 @@ class JoinedRows:
         self._rows.add(table.select(list(self.schema)), table[NUMBER].to_numpy())
 
 
-def left_rows(left: StreamType) -> JoinedRows:
+def left_rows(step: str, left: StreamType) -> JoinedRows:
     """Room for the left side's rows."""
-    return JoinedRows({name: name for name in left.names if name not in left.key}, left, left.key)
+    return JoinedRows({name: name for name in left.names if name not in left.key}, left, left.key, step)
 
 
 def right_rows(left: StreamType, right: StreamType, suffix: str) -> JoinedRows:
@@ -94,54 +94,44 @@ def key_columns(frame: pl.DataFrame, stream: StreamType, key: tuple[str, ...]) -
     return pl.DataFrame([frame[name].alias(new) for name, new in zip(stream.key, key, strict=True)])
 
 
-def _texts(frame: pl.DataFrame, beginnings: pl.Series | None) -> pl.Series:
-    """A side's part of the origin; what identifies an event for ever is said in `core.events.origins`."""
-    comma, end = pl.lit(","), pl.lit("]")
+def _left_texts(frame: pl.DataFrame, step: str, key: Sequence[str]) -> pl.Series:
+    return frame.select(pl.concat_str([*_beginning(frame, step, key), *_origin(frame), _COMMA]).alias(TEXT)).to_series()
+
+
+def _right_texts(frame: pl.DataFrame) -> pl.Series:
+    return frame.select(pl.concat_str([*_origin(frame), _END]).alias(TEXT)).to_series()
+
+
+def beginnings(frame: pl.DataFrame, step: str, key: Sequence[str]) -> pl.Series:
+    """The beginning of each row's origin, `[step,key,`."""
+    return frame.select(pl.concat_str(_beginning(frame, step, key)).alias(TEXT)).to_series()
+
+
+def _beginning(frame: pl.DataFrame, step: str, key: Sequence[str]) -> list[pl.Expr]:
+    texts = [one for name in key for one in (_COMMA, *_json_text(frame[name]))]
+    return [pl.lit(f"[{canonical_json(step).decode()},["), *texts[1:], pl.lit("],")]
+
+
+def _origin(frame: pl.DataFrame) -> list[pl.Expr]:
+    """What identifies an event for ever (see `core.events.origins`), as parts of a text."""
     if ORIGIN in frame.columns:
-        parts = [pl.col(ORIGIN)]
-    else:
-        sources = frame[SOURCE].unique().to_list()
-        texts = [f"[{canonical_json(name).decode()}," for name in sources]
-        source = pl.lit(texts[0]) if len(sources) == 1 else pl.col(SOURCE).replace_strict(sources, texts)
-        parts = [source, pl.col(PARTITION).cast(pl.String), comma, pl.col(OFFSET).cast(pl.String), end]
-    parts = [*parts, end] if beginnings is None else [pl.lit(beginnings), *parts, comma]
-    return frame.select(pl.concat_str(parts).alias(TEXT)).to_series()
+        return [pl.col(ORIGIN)]
+    numbers = [pl.col(PARTITION).cast(pl.String), _COMMA, pl.col(OFFSET).cast(pl.String)]
+    return [pl.lit("["), *_json_text(frame[SOURCE]), _COMMA, *numbers, _END]
 
 
-class Beginnings:
-    """The beginning of a joined row's origin, `[step,key,`, by the slot of its key.
-
-    Args:
-        step: the name of the step.
-        index: the slots of the keys.
-    """
-
-    def __init__(self, step: str, index: KeyIndex) -> None:
-        self._step = step
-        self._index = index
-        self._texts: list[str | None] = []
-
-    def of(self, slots: Int64s) -> pl.Series:
-        """The beginning for each slot."""
-        known = self._texts
-        if self._index.capacity > len(known):
-            known += [None] * (self._index.capacity - len(known))
-        places = slots.tolist()
-        found = [known[slot] for slot in places]
-        if None in found:
-            for place, slot in enumerate(places):
-                if known[slot] is None:
-                    known[slot] = beginning(self._step, self._index.keys[slot])
-                found[place] = known[slot]
-        return pl.Series(found, dtype=pl.String)
-
-    def forget(self, slots: Int64s) -> None:
-        """These slots will be other keys."""
-        for slot in slots.tolist():
-            if slot < len(self._texts):
-                self._texts[slot] = None
+def _json_text(column: pl.Series) -> list[pl.Expr]:
+    """A column's values as canonical JSON, as parts of a text; made once a value, unless they need no looking at."""
+    value = pl.col(column.name)
+    if column.dtype == pl.Int64:
+        return [value.cast(pl.String)]
+    if column.dtype == pl.String and not column.str.contains(_ESCAPED).any():
+        return [pl.lit('"'), value, pl.lit('"')]
+    values = column.unique()
+    return [value.replace_strict(values, [canonical_json(one).decode() for one in values.to_list()])]
 
 
-def beginning(step: str, key: Any) -> str:
-    """The beginning of an origin, for a key's value or tuple of values."""
-    return canonical_json([step, key if isinstance(key, tuple) else (key,)]).decode()[:-1] + ","
+_COMMA: Final = pl.lit(",")
+_END: Final = pl.lit("]")
+_ESCAPED: Final = r"""["\\\x00-\x1f]"""
+"""What a text may have that JSON writes otherwise."""
