@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from typing import Final
 
+from styx_lab.flow.steps.cooldown import Cooldown
+from styx_lab.flow.steps.deduplicate import Deduplicate
 from styx_lab.flow.steps.detect import Detect
 from styx_lab.flow.steps.enrich import Enrich
 from styx_lab.flow.steps.notify import Notify
 from styx_lab.flow.steps.output import To
 from styx_lab.flow.steps.score import Score
 from styx_lab.flow.steps.shape import Filter, KeyBy, Select, WithColumns
+from styx_lab.flow.steps.sort import Sort
 from styx_lab.flow.steps.source import SourceStep
+from styx_lab.flow.steps.split import Split
 from styx_lab.flow.steps.step import Columns, Port, Step
+from styx_lab.flow.steps.top import Top
+from styx_lab.flow.steps.trend import Trend
 from styx_lab.flow.steps.union import Union
 from styx_lab.flow.steps.window import WindowStep
 
 __all__ = [
     "STEPS",
     "Columns",
+    "Cooldown",
+    "Deduplicate",
     "Detect",
     "Enrich",
     "Filter",
@@ -26,9 +34,13 @@ __all__ = [
     "Port",
     "Score",
     "Select",
+    "Sort",
     "SourceStep",
+    "Split",
     "Step",
     "To",
+    "Top",
+    "Trend",
     "Union",
     "WindowStep",
     "WithColumns",
@@ -36,6 +48,10 @@ __all__ = [
 
 STEPS: Final[dict[str, type[Step]]] = {
     cls.verb: cls
-    for cls in (SourceStep, Filter, Select, WithColumns, KeyBy, Union, WindowStep, Detect, Enrich, Score, Notify, To)
+    for cls in (
+        *(SourceStep, Filter, Select, WithColumns, KeyBy, Union, WindowStep, Detect, Enrich, Score, Notify, To),
+        *(Split, Deduplicate, Cooldown, Sort),
+        *(Top, Trend),
+    )
 }
 """Every step spec by its verb."""
