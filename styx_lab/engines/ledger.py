@@ -28,7 +28,8 @@ class Ledger:
 
     def __init__(self, flow: Flow) -> None:
         types = flow.types()
-        # A row that still has its source position is an input event; what was made from it is not.
+        # A row that still has its source position is an input event; what was made from it is not, nor what a watermark
+        # step released (sort, cooldown): its place in the sequence, by which events are told apart, is the step's.
         self._on_input = {step.name for step in flow.steps if not step.inputs or SOURCE in types[step.inputs[0]].schema}
         self.steps: Counters = {step.name: dict.fromkeys(_names_of(step), 0) for step in flow.steps}
         self._totals = {"events": 0, "late": 0, "dead": 0}
@@ -51,7 +52,7 @@ class Ledger:
             self._totals["events"] += came
         if step.name in self._on_input:
             self._fates += [
-                (fate, orders)
+                (fate, orders if isinstance(step, SourceStep) else orders[orders % 2 == 0])
                 for fate, orders in (("dead", emission.dead_order), ("late", emission.late_order))
                 if len(orders)
             ]

@@ -16,6 +16,8 @@ from styx_lab.flow.flow import Flow
 from styx_lab.flow.steps import (
     AsOfJoin,
     CoGroup,
+    Cooldown,
+    Deduplicate,
     Detect,
     Enrich,
     Filter,
@@ -25,7 +27,11 @@ from styx_lab.flow.steps import (
     Port,
     Score,
     Select,
+    Sort,
+    Split,
     Step,
+    Top,
+    Trend,
     Union,
     WindowJoin,
     WindowStep,
@@ -33,6 +39,8 @@ from styx_lab.flow.steps import (
 )
 from styx_lab.flow.types import StreamType
 from styx_lab.operators.cep.operator import DetectOperator
+from styx_lab.operators.cooldown import CooldownOperator
+from styx_lab.operators.deduplicate import DeduplicateOperator
 from styx_lab.operators.enrich import EnrichOperator
 from styx_lab.operators.join.asof_join import AsOfJoinOperator
 from styx_lab.operators.join.in_windows import CoGroupOperator, WindowJoinOperator
@@ -40,6 +48,10 @@ from styx_lab.operators.join.interval_join import IntervalJoinOperator
 from styx_lab.operators.notify import NotifyOperator
 from styx_lab.operators.score import ScoreOperator
 from styx_lab.operators.shape import FilterOperator, KeyByOperator, SelectOperator, WithColumnsOperator
+from styx_lab.operators.sort import SortOperator
+from styx_lab.operators.split import SplitOperator
+from styx_lab.operators.top import TopOperator
+from styx_lab.operators.trend import TrendOperator
 from styx_lab.operators.union import UnionOperator
 from styx_lab.operators.window import window_operator
 
@@ -74,6 +86,12 @@ _TABLE: Final[dict[type[Step], Callable[[_Site], Operator]]] = {
     CoGroup: lambda site: CoGroupOperator(site.step, site.inputs),
     IntervalJoin: lambda site: IntervalJoinOperator(site.step, *site.inputs),
     AsOfJoin: lambda site: AsOfJoinOperator(site.step, *site.inputs),
+    Split: lambda site: SplitOperator(site.step),
+    Deduplicate: lambda site: DeduplicateOperator(site.step, site.stream),
+    Cooldown: lambda site: CooldownOperator(site.step, site.stream),
+    Sort: lambda site: SortOperator(site.step, site.stream),
+    Top: lambda site: TopOperator(site.step, site.stream, site.output),
+    Trend: lambda site: TrendOperator(site.step, site.stream, site.output),
     Detect: lambda site: DetectOperator(site.step, site.stream, site.output),
     Enrich: lambda site: EnrichOperator(site.step, site.output),
     Score: lambda site: ScoreOperator(site.step, site.stream, site.output, site.open_model(site.step.model)),

@@ -81,6 +81,25 @@ def test_the_golden_joins_still_load() -> None:
     ]
 
 
+def every_limit() -> Flow:
+    """A flow with every verb that holds events back, parts or compares them."""
+    payments = styx.source("payments", schema=SCHEMA, time="ts", key="card_id", max_delay="2s")
+    parts = payments.deduplicate("ts", "status", within="10m").split(large="amount > 500", small=col("amount") < 1)
+    totals = parts.rest.window(Tumbling("1m"), name="per_minute", total=styx.sum("amount"))
+    calm = parts.large.union(parts.small).cooldown("1h")
+    return styx.flow(
+        "limits",
+        calm.sort().to("calm"),
+        calm.late.to("too_late"),
+        totals.trend("total", over=7, fill=None).to("trends"),
+        totals.top(3, by="total", descending=False).to("least"),
+    )
+
+
+def test_every_verb_is_in_one() -> None:
+    assert {step.verb for flow in (every_verb(), every_limit()) for step in flow.steps} == STEPS.keys()
+
+
 def test_json_gives_the_same_flow() -> None:
     flow = every_verb()
     again = Flow.from_json(flow.to_json())
@@ -98,6 +117,16 @@ def test_the_golden_flow_still_loads() -> None:
     assert golden == flow
     # The hash names a promoted flow: it may not change under it.
     assert golden.hash == "6e9f566cb38e7f27b2ba894a8ae9e7c00c2e6af93403de09cb467a441fd8f3ab"
+
+
+def test_the_golden_flow_of_limits_still_loads() -> None:
+    flow = every_limit()
+    golden = GOLDEN.with_name("flow-limits.json")
+    if os.environ.get("STYX_GOLDEN") == "write":
+        golden.write_text(flow.to_json())
+    assert golden.read_text() == flow.to_json()
+    assert Flow.from_json(golden.read_text()) == flow
+    assert flow.hash == "4ce5ce5d6983ce328180f8b313950973797d18d4f69cf4420bc44287f12195d9"
 
 
 def test_what_is_asked_of_a_flow() -> None:

@@ -90,12 +90,14 @@ class Case:
         sources: its sources.
         ordered: whether per key also the order of its output is the same whatever the order of arrival within the
             bound; of the others only which rows there are.
+        by_arrival: whether the output depends on the order of arrival by meaning (the table of steps says so).
     """
 
     name: str
     flow: Flow
     sources: tuple[str, ...] = ("payments",)
     ordered: bool = False
+    by_arrival: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -263,6 +265,87 @@ def _to_cases() -> list[Case]:
     return [Case("to", flow("to", stream.filter("tries > 1").to("third"), stream.notify("n", message="x").to("out")))]
 
 
+def _split_cases() -> list[Case]:
+    parts = _source().split(large="amount > 500", declined=pl.col("status") == "declined", odd="tries % 2 = 1")
+    again = parts.large.union(parts.rest).split(again="tries > 1", name="second")
+    ends = [parts.large.to("large"), parts.declined.to("declined"), parts.odd.to("odd"), parts.rest.to("out")]
+    matched = parts.declined.detect(Pattern.begin("one").times(2).within("50ms"))
+    return [
+        Case("split", flow("split", *ends)),
+        Case("split-again", flow("split", again.again.to("again"), again.rest.to("out"))),
+        Case("split-then-detect", flow("split", matched.to("out"), matched.late.to("late")), ordered=True),
+    ]
+
+
+def _deduplicate_cases() -> list[Case]:
+    keyed = _source().deduplicate("status", within="15ms")
+    unkeyed = _source(keyed=False).deduplicate("card_id", "tries", within="60ms")
+    windows = _source().window(Tumbling("10ms"), n=agg.count()).deduplicate("n", within="25ms")
+    # Of one time there is one event a key, so that nothing is a repeat and the order of arrival cannot show.
+    single = _source().deduplicate(within="1ms")
+    return [
+        Case("deduplicate", flow("deduplicate", keyed.to("out"), keyed.late.to("late")), by_arrival=True),
+        Case("deduplicate-without-key", flow("deduplicate", unkeyed.to("out")), by_arrival=True),
+        Case("deduplicate-windows", flow("deduplicate", windows.to("out"), windows.late.to("late"))),
+        Case("deduplicate-nothing", flow("deduplicate", single.to("out"), single.late.to("late"))),
+    ]
+
+
+def _cooldown_cases() -> list[Case]:
+    raw = _source().cooldown("30ms")
+    matched = _source().detect(TESTING, amount="drain.amount").cooldown("100ms")
+    told = matched.notify("block", message="Card {card_id}: {amount:.2f}").key_by("key").cooldown("1s", name="again")
+    windows = _source().window(Sliding("20ms", every="10ms"), n=agg.count()).cooldown("25ms")
+    both = _two_sources().cooldown("40ms")
+    return [
+        Case("cooldown", flow("cooldown", raw.to("out"), raw.late.to("late")), ordered=True),
+        Case("cooldown-of-matches", flow("cooldown", matched.to("out"), matched.late.to("late")), ordered=True),
+        Case("cooldown-of-notifications", flow("cooldown", told.to("out")), ordered=True),
+        Case("cooldown-of-windows", flow("cooldown", windows.to("out")), ordered=True),
+        Case("cooldown-of-sources", flow("cooldown", both.to("out")), ("payments", "refunds"), ordered=True),
+    ]
+
+
+def _sort_cases() -> list[Case]:
+    stream = _source().sort()
+    again = stream.filter("amount > 500").sort(name="again").window(Tumbling("25ms"), **AGGREGATES)
+    unkeyed = _source(keyed=False).sort().with_columns(thousands="amount / 1000")
+    told = _source().notify("seen", message="{card_id} {tries}").sort()
+    return [
+        Case("sort", flow("sort", stream.to("out"), stream.late.to("late")), ordered=True),
+        Case("sort-then-window", flow("sort", again.to("out"), again.late.to("late")), ordered=True),
+        Case("sort-without-key", flow("sort", unkeyed.to("out")), ordered=True),
+        Case("sort-notifications", flow("sort", told.to("out"))),
+    ]
+
+
+def _top_cases() -> list[Case]:
+    windows = _source().window(Sliding("40ms", every="20ms"), n=agg.count(), total=agg.sum("amount"))
+    greatest, least = windows.top(2, by="total"), windows.top(1, by="n", descending=False, name="least")
+    long = _source().window(Tumbling("40ms"), name="long", n=agg.count(), total=agg.sum("amount"))
+    mixed = windows.union(long).top(2, by="n")
+    return [
+        Case("top", flow("top", greatest.to("out"), greatest.late.to("late"), least.to("lowest")), ordered=True),
+        Case("top-then-cooldown", flow("top", greatest.cooldown("30ms").to("out")), ordered=True),
+        # Two windows with the same bounds: the last to come counts, by the order of the union's ports.
+        Case("top-of-several-windows", flow("top", mixed.to("out"), mixed.late.to("late")), ordered=True),
+    ]
+
+
+def _trend_cases() -> list[Case]:
+    windows = _source().window(Tumbling("10ms"), n=agg.count(), average=agg.mean("amount"))
+    counts = windows.trend("n", over=4)
+    averages = windows.trend("average", over=3, fill=None)
+    unkeyed = _source(keyed=False).window(Sliding("20ms", every="5ms"), total=agg.sum("amount")).trend("total", over=6)
+    rising = counts.filter("slope > 0").top(1, by="slope")
+    return [
+        Case("trend", flow("trend", counts.to("out"), counts.late.to("late")), ordered=True),
+        Case("trend-without-fill", flow("trend", averages.to("out")), ordered=True),
+        Case("trend-without-key", flow("trend", unkeyed.to("out")), ordered=True),
+        Case("trend-then-top", flow("trend", rising.to("out")), ordered=True),
+    ]
+
+
 VERBS: dict[str, Callable[[], list[Case]]] = {
     "source": _source_cases,
     "filter": _filter_cases,
@@ -278,6 +361,12 @@ VERBS: dict[str, Callable[[], list[Case]]] = {
     "score": _score_cases,
     "notify": _notify_cases,
     "to": _to_cases,
+    "split": _split_cases,
+    "deduplicate": _deduplicate_cases,
+    "cooldown": _cooldown_cases,
+    "sort": _sort_cases,
+    "top": _top_cases,
+    "trend": _trend_cases,
 }
 
 

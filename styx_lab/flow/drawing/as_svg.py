@@ -12,7 +12,7 @@ from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
 from styx_lab.core.events import EventKind
-from styx_lab.core.operator import LATE
+from styx_lab.core.operator import LATE, OUT
 from styx_lab.flow.drawing.label import counted, cut, one_line
 from styx_lab.flow.drawing.layout import Box, Link, Point, lay_out, links
 from styx_lab.flow.flow import Flow
@@ -58,6 +58,12 @@ _ICONS: Final[dict[str, str]] = {
     "score": "M2 12a6 6 0 1 1 12 0M8 12l3-4.5M2 12h1.5M12.5 12H14",
     "notify": "M8 2a4 4 0 0 0-4 4c0 4-1.5 5-1.5 5h11S12 10 12 6a4 4 0 0 0-4-4zM6.5 13.5a1.6 1.6 0 0 0 3 0",
     "to": "M6.5 2.5h7v11h-7M2 8h7.5M7 5.5L9.5 8 7 10.5",
+    "split": "M8 2v4M8 6L3 11v3M8 6l5 5v3",
+    "deduplicate": "M2.5 2.5h8v8h-8zM5.5 10.5v3h8v-8h-3",
+    "cooldown": "M4 2.5h8M4 13.5h8M5 2.5c0 4 6 7 6 11M11 2.5c0 4-6 7-6 11",
+    "sort": "M2.5 4h11M2.5 8h7M2.5 12h3",
+    "top": "M2.5 13.5v-4h3.5v4M6 9.5v-6h4v10M10 7.5h3.5v6M2 13.5h12",
+    "trend": "M2.5 2.5v11h11M4.5 10.5l3-3 2 2 4-5",
 }
 
 # What each class paints: an attribute, for renderers that know no CSS variables; JupyterLab's variable, for its pages;
@@ -233,13 +239,15 @@ def _link(link: Link, route: Sequence[Point], stream: StreamType) -> str:
         if y0 != y1 or x0 != x1:
             commands.append(f"V{y1}" if x0 == x1 else f"C{x0} {y0 + steep} {x1} {y1 - steep} {x1} {y1}")
     title = f"{link.port} → {link.reader}: {_given(stream)}"
+    label = cut(link.port.name, 16)
+    place = (x + 7, y + 14) if end < x else (x - 6 - 6 * len(label), y + 14)
     return "\n".join(
         [
             f"<g><title>{_escaped(title)}</title>",
             f'<path d="{"".join(commands)}" fill="none" stroke="{accent}" stroke-width="1.6"'
             + (' stroke-dasharray="4 3"/>' if late else "/>"),
             f'<path d="M{end - 4} {bottom - 8}L{end} {bottom - 1}L{end + 4} {bottom - 8}z" fill="{accent}"/>',
-            *([_text(*(x + 7, y + 14) if end < x else (x - 30, y + 14), "late", "quiet", size=10.5)] if late else []),
+            *([_text(*place, label, "quiet", size=10.5)] if link.port.name != OUT else []),
             "</g>",
         ]
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from styx_lab.core.events import EventKind
-from styx_lab.core.operator import LATE
+from styx_lab.core.operator import LATE, OUT
 from styx_lab.flow.drawing.as_svg import ACCENTS
 from styx_lab.flow.drawing.label import counted, cut, one_line, padded, width
 from styx_lab.flow.drawing.layout import Link, links
@@ -65,7 +65,7 @@ def _rows(flow: Flow) -> list[tuple[str, str, str, str]]:
             rows.append((joined, "", "", ""))
         rows.append((rails.step(step.name, _glyph(step)), step.name, step.verb, step.summary()))
         if forked := rails.fork(step.name):
-            rows.append((forked, "", "", LATE if rails.gives(step.name, LATE) else ""))
+            rows.append((forked, "", "", ", ".join(rails.gives(step.name))))
         out = types.get(Port(step.name))
         if out is not None and {types[port].kind for port in step.inputs} != {out.kind} and rails.open:
             rows.append((rails.plain(), "", "", out.kind.value))
@@ -96,9 +96,10 @@ class _Rails:
         """Whether any link is still to be read."""
         return any(link is not None for link in self._columns)
 
-    def gives(self, step: str, port: str) -> bool:
-        """Whether anything reads that port of a step."""
-        return Port(step, port) in {link.port for link in self._links}
+    def gives(self, step: str) -> list[str]:
+        """The ports of a step that something reads, but the way on."""
+        ports = [link.port for link in self._links]
+        return list(dict.fromkeys(port.name for port in ports if port.step == step and port.name != OUT))
 
     def plain(self) -> str:
         """The rails as they stand."""
@@ -127,12 +128,12 @@ class _Rails:
         mine = sorted(
             (link for link in self._links if link.port.step == step),
             # The way on stays in its column; outputs and what is late turn off.
-            key=lambda link: (link.port.name == LATE, link.reader in self._outputs),
+            key=lambda link: (link.port.name != OUT, link.reader in self._outputs),
         )
         for number, link in enumerate(mine):
             at = self._free(self._at + 1) if number else self._at
             self._columns[at] = link
-        if not mine or (len(mine) == 1 and mine[0].port.name != LATE):
+        if not mine or (len(mine) == 1 and mine[0].port.name == OUT):
             self._trim()
             return ""
         found = sorted(at for at, link in enumerate(self._columns) if link in mine)
@@ -183,7 +184,9 @@ def mermaid(flow: Flow) -> str:
         label = f"<b>{_entities(step.name)}</b> {step.verb}<br>{_entities(cut(step.summary(), _MERMAID_COLUMNS))}"
         lines.append(f'  s{numbers[step.name]}{before}"{label}"{after}:::{kind.name.lower()}')
     for link in links(flow):
-        arrow = "-. late .->" if link.port.name == LATE else "-->"
+        arrow = (
+            "-. late .->" if link.port.name == LATE else "-->" if link.port.name == OUT else f"-- {link.port.name} -->"
+        )
         lines.append(f"  s{numbers[link.port.step]} {arrow} s{numbers[link.reader]}")
     lines.append('  dead(["dead letters"]):::dead')
     lines += [f"  classDef {kind.name.lower()} stroke:{ACCENTS[kind]},stroke-width:2px" for kind in EventKind]

@@ -6,6 +6,8 @@ from typing import Final
 
 from styx_lab.flow.steps.asof_join import AsOfJoin
 from styx_lab.flow.steps.co_group import CoGroup
+from styx_lab.flow.steps.cooldown import Cooldown
+from styx_lab.flow.steps.deduplicate import Deduplicate
 from styx_lab.flow.steps.detect import Detect
 from styx_lab.flow.steps.enrich import Enrich
 from styx_lab.flow.steps.interval_join import IntervalJoin
@@ -13,8 +15,12 @@ from styx_lab.flow.steps.notify import Notify
 from styx_lab.flow.steps.output import To
 from styx_lab.flow.steps.score import Score
 from styx_lab.flow.steps.shape import Filter, KeyBy, Select, WithColumns
+from styx_lab.flow.steps.sort import Sort
 from styx_lab.flow.steps.source import SourceStep
+from styx_lab.flow.steps.split import Split
 from styx_lab.flow.steps.step import Columns, Port, Step
+from styx_lab.flow.steps.top import Top
+from styx_lab.flow.steps.trend import Trend
 from styx_lab.flow.steps.union import Union
 from styx_lab.flow.steps.window import Firing, WindowStep
 from styx_lab.flow.steps.window_join import WindowJoin
@@ -24,6 +30,8 @@ __all__ = [
     "AsOfJoin",
     "CoGroup",
     "Columns",
+    "Cooldown",
+    "Deduplicate",
     "Detect",
     "Enrich",
     "Filter",
@@ -34,9 +42,13 @@ __all__ = [
     "Port",
     "Score",
     "Select",
+    "Sort",
     "SourceStep",
+    "Split",
     "Step",
     "To",
+    "Top",
+    "Trend",
     "Union",
     "WindowJoin",
     "WindowStep",
@@ -46,22 +58,10 @@ __all__ = [
 STEPS: Final[dict[str, type[Step]]] = {
     cls.verb: cls
     for cls in (
-        SourceStep,
-        Filter,
-        Select,
-        WithColumns,
-        KeyBy,
-        Union,
-        IntervalJoin,
-        AsOfJoin,
-        WindowStep,
-        Detect,
-        Enrich,
-        Score,
-        Notify,
-        To,
-        WindowJoin,
-        CoGroup,
+        *(SourceStep, Filter, Select, WithColumns, KeyBy, Union, Split),
+        *(WindowStep, Top, Trend, Deduplicate, Cooldown, Sort),
+        *(WindowJoin, CoGroup, IntervalJoin, AsOfJoin, Enrich),
+        *(Detect, Score, Notify, To),
     )
 }
 """Every step spec by its verb."""

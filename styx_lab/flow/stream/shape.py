@@ -1,4 +1,4 @@
-"""Verbs that keep nothing: filter, select, with_columns, key_by, union."""
+"""Verbs that keep nothing: filter, select, with_columns, key_by, union, split."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import polars as pl
 
 from styx_lab.errors import FlowError
 from styx_lab.flow.expression import Expression
-from styx_lab.flow.steps import Filter, KeyBy, Select, Union, WithColumns
+from styx_lab.flow.steps import Filter, KeyBy, Port, Select, Split, Union, WithColumns
 from styx_lab.flow.stream.columns import Value, computed
+from styx_lab.flow.stream.parts import REST, Parts, check_part_names
 from styx_lab.flow.stream.so_far import StreamSoFar
 
 __all__ = ["ShapeVerbs"]
@@ -64,3 +65,32 @@ class ShapeVerbs(StreamSoFar):
         if not others:
             raise FlowError("union() needs another stream", where=f"after step {self.port.step!r}")
         return self._bring(others, name, "union", Union)
+
+    def split(self, *, name: str | None = None, **conditions: Value) -> Parts[Self]:
+        """Part the stream: each event goes to the first condition that is true, else to `rest`.
+
+        >>> from styx_lab.flow.stream.example import payments
+        >>> parts = payments().split(large="amount > 500", small="amount < 1")
+        >>> list(parts)
+        ['large', 'small', 'rest']
+        >>> parts.large.port, parts["rest"].port
+        (Port(step='split', name='large'), Port(step='split', name='out'))
+
+        Args:
+            name: the step's name; `split` where none is given.
+            conditions: SQL text or a Polars expression for each part, in order; null is false.
+
+        Gives the parts by name; each is a port of the one step, with the type of this stream, so they can be united
+        again. An event that a condition cannot be evaluated for is a dead letter, unless an earlier one took it.
+
+        Time and state: none. Counts `to_large`, ... for each part.
+
+        Raises:
+            FlowError: when there is no condition, or one is no condition over the event's columns.
+        """
+        name = self._name(name, "split")
+        where = f"step {name!r}"
+        check_part_names(conditions, where=where)
+        rest = self._append(Split(name, (self.port,), computed((), conditions, where=where)))
+        found = {part: type(self)(rest.steps, Port(name, part), rest.type) for part in conditions}
+        return Parts({**found, REST: rest})

@@ -1,0 +1,67 @@
+"""A split: each event at exactly one port.
+
+Law: the first condition that is true takes an event, whatever the later ones would give; null is false.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from styx_lab.core.batch import Batch
+from styx_lab.core.operator import OUT, Emission, Operator
+from styx_lab.flow.steps import Split
+from styx_lab.operators.values import Values, values_of
+
+__all__ = ["SplitOperator"]
+
+
+class SplitOperator(Operator):
+    """Runs a `Split`; counts the events of each part but the rest."""
+
+    def __init__(self, step: Split) -> None:
+        self._step = step
+        self._conditions = dict(step.conditions)
+
+    def process(self, inputs: Sequence[Batch]) -> Emission:
+        """See `Operator.process`."""
+        (batch,) = inputs
+        values = values_of(self._step.name, batch, self._conditions)
+        # A condition that fails on an event must not take it from an earlier one that is true.
+        ports = _parts(values) if values.dead is None else None
+        if ports is not None:
+            return Emission(ports, counts=_counts(ports))
+        return self._one_by_one(batch)
+
+    def _one_by_one(self, batch: Batch) -> Emission:
+        ports: dict[str, Batch] = {}
+        letters, orders = [], []
+        left = batch
+        for name, condition in self._conditions.items():
+            values = values_of(self._step.name, left, {name: condition})
+            ports |= (parts := _parts(values))
+            left = parts[OUT]
+            if values.dead is not None:
+                letters.append(values.dead)
+                orders.append(values.dead_order)
+        order = np.concatenate(orders)
+        arranged = np.argsort(order, kind="stable")
+        return Emission(ports, dead=pl.concat(letters)[arranged], dead_order=order[arranged], counts=_counts(ports))
+
+
+def _parts(values: Values) -> dict[str, Batch]:
+    """The batch parted by its conditions' values, the rest at `out`."""
+    batch = values.batch
+    left = np.ones(len(batch), np.bool_)
+    ports = {}
+    for column in values.frame.get_columns():
+        told = (column.fill_null(value=False) if column.null_count() else column).to_numpy()
+        ports[column.name] = batch.keep(left & told)
+        left &= ~told
+    return ports | {OUT: batch.keep(left)}
+
+
+def _counts(ports: dict[str, Batch]) -> dict[str, int]:
+    return {f"to_{name}": len(batch) for name, batch in ports.items() if name != OUT}
