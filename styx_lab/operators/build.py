@@ -20,6 +20,7 @@ from styx_lab.flow.steps import (
     KeyBy,
     Notify,
     Port,
+    ProcessStep,
     Score,
     Select,
     Step,
@@ -31,6 +32,7 @@ from styx_lab.flow.types import StreamType
 from styx_lab.operators.cep.operator import DetectOperator
 from styx_lab.operators.enrich import EnrichOperator
 from styx_lab.operators.notify import NotifyOperator
+from styx_lab.operators.process.operator import ProcessOperator
 from styx_lab.operators.score import ScoreOperator
 from styx_lab.operators.shape import FilterOperator, KeyByOperator, SelectOperator, WithColumnsOperator
 from styx_lab.operators.union import UnionOperator
@@ -46,9 +48,14 @@ OpenModel = Callable[[str], Scorer]
 class _Site:
     step: Any
     flow: Flow
-    stream: StreamType
+    streams: tuple[StreamType, ...]
     output: StreamType
     open_model: OpenModel
+
+    @property
+    def stream(self) -> StreamType:
+        """The type of the only, or the first, input."""
+        return self.streams[0]
 
 
 _TABLE: Final[dict[type[Step], Callable[[_Site], Operator]]] = {
@@ -59,6 +66,7 @@ _TABLE: Final[dict[type[Step], Callable[[_Site], Operator]]] = {
     Union: lambda _: UnionOperator(),
     WindowStep: lambda site: WindowOperator(site.step, site.stream),
     Detect: lambda site: DetectOperator(site.step, site.stream, site.output),
+    ProcessStep: lambda site: ProcessOperator(site.step, site.streams, site.output),
     Enrich: lambda site: EnrichOperator(site.step, site.output),
     Score: lambda site: ScoreOperator(site.step, site.stream, site.output, site.open_model(site.step.model)),
     Notify: lambda site: NotifyOperator(site.step, site.flow.name, site.stream, site.output),
@@ -74,5 +82,5 @@ def build(step: Step, flow: Flow, types: dict[Port, StreamType], open_model: Ope
     """
     if type(step) not in _TABLE:
         raise RunError("no operator runs this step", where=step.where, got=step.verb)
-    stream = types[step.inputs[0]]
-    return _TABLE[type(step)](_Site(step, flow, stream, types[Port(step.name, OUT)], open_model))
+    streams = tuple(types[port] for port in step.inputs)
+    return _TABLE[type(step)](_Site(step, flow, streams, types[Port(step.name, OUT)], open_model))

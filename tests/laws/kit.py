@@ -14,6 +14,7 @@ from styx_lab.testing import Played, Script
 from tests.laws.verbs import MODELS, Case, all_cases
 
 CASES = pytest.mark.parametrize("case", all_cases(), ids=str)
+NOT_BY_ARRIVAL = pytest.mark.parametrize("case", [case for case in all_cases() if not case.by_arrival], ids=str)
 # Each law is tried on some thirty flows, so that a few examples for each are many for all.
 FEWER = settings(max_examples=max(5, settings().max_examples // 8))
 SIZES = st.sampled_from([1, 2, 3, 7, 10_000])
@@ -78,7 +79,10 @@ def assert_nothing_silent(played: Played, case: Case, *, events: int) -> None:
         if step.verb == "to":
             assert counters["in"] == len(played.lines[step.name])
     dead = Counter(row["step"] for row in played.rows("dead_letters"))
-    letters = {name: one["dead"] + one.get("dead_matches", 0) for name, one in played.counters.items()}
+    letters = {
+        name: one["dead"] + one.get("dead_matches", 0) + one.get("dead_timers", 0)
+        for name, one in played.counters.items()
+    }
     assert dead == {name: count for name, count in letters.items() if count}
     assert all(row["reason"] for row in played.rows("dead_letters"))
     summary = played.summary

@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from styx_lab.testing import Script
 from styx_lab.testing.strategies import arrangements, flows, interrupted, scripts
-from tests.laws.kit import CASES, FEWER, SIZES, assert_nothing_silent, assert_same, by_key, play, timeless
+from tests.laws.kit import (
+    CASES,
+    FEWER,
+    NOT_BY_ARRIVAL,
+    SIZES,
+    assert_nothing_silent,
+    assert_same,
+    by_key,
+    play,
+    timeless,
+)
 from tests.laws.verbs import BOUND, Case
 
 pytestmark = pytest.mark.laws
@@ -35,7 +45,7 @@ def test_a_crash_anywhere_does_not_show(case: Case, data: st.DataObject) -> None
         assert found.warnings == ()
 
 
-@CASES
+@NOT_BY_ARRIVAL
 @FEWER
 @given(data=st.data())
 def test_the_order_of_arrival_within_the_bound_does_not_show(case: Case, data: st.DataObject) -> None:

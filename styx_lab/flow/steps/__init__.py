@@ -8,6 +8,7 @@ from styx_lab.flow.steps.detect import Detect
 from styx_lab.flow.steps.enrich import Enrich
 from styx_lab.flow.steps.notify import Notify
 from styx_lab.flow.steps.output import To
+from styx_lab.flow.steps.process import ProcessStep
 from styx_lab.flow.steps.score import Score
 from styx_lab.flow.steps.shape import Filter, KeyBy, Select, WithColumns
 from styx_lab.flow.steps.source import SourceStep
@@ -24,6 +25,7 @@ __all__ = [
     "KeyBy",
     "Notify",
     "Port",
+    "ProcessStep",
     "Score",
     "Select",
     "SourceStep",
@@ -36,6 +38,20 @@ __all__ = [
 
 STEPS: Final[dict[str, type[Step]]] = {
     cls.verb: cls
-    for cls in (SourceStep, Filter, Select, WithColumns, KeyBy, Union, WindowStep, Detect, Enrich, Score, Notify, To)
+    for cls in (
+        SourceStep,
+        Filter,
+        Select,
+        WithColumns,
+        KeyBy,
+        Union,
+        WindowStep,
+        Detect,
+        Enrich,
+        Score,
+        ProcessStep,
+        Notify,
+        To,
+    )
 }
 """Every step spec by its verb."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from styx_lab.flow.stream.detection import DetectionVerbs
 from styx_lab.flow.stream.ends import EndVerbs
 from styx_lab.flow.stream.joins import JoinVerbs
+from styx_lab.flow.stream.process import ProcessVerbs
 from styx_lab.flow.stream.shape import ShapeVerbs
 from styx_lab.flow.stream.windows import WindowVerbs
 
 __all__ = ["Stream"]
 
 
-class Stream(ShapeVerbs, WindowVerbs, JoinVerbs, DetectionVerbs, EndVerbs):
+class Stream(ShapeVerbs, WindowVerbs, JoinVerbs, DetectionVerbs, ProcessVerbs, EndVerbs):
     """Events on their way through a flow: the steps so far, and the port of the last one.
 
     >>> from styx_lab.flow.stream import source
