@@ -11,13 +11,12 @@ import sys
 import traceback
 import warnings
 from contextlib import suppress
-from pathlib import Path
 from types import ModuleType
 from typing import Final
 
 from styx_lab.errors import FlowError, StyxError
 from styx_lab.flow.process import Carried, Process
-from styx_lab.flow.process.carried import CARRIED
+from styx_lab.flow.process.carried import CARRIED, source_of
 from styx_lab.flow.process.process import RUNS, declaration
 from styx_lab.flow.steps import ProcessStep
 
@@ -99,8 +98,8 @@ def _file(code: Carried) -> str:
     module = sys.modules.get(code.module)
     file = getattr(module, "__file__", None)
     if file is not None and CARRIED not in vars(module):
-        with suppress(OSError, ValueError):
-            if Path(file).read_bytes().decode().replace("\r\n", "\n") == code.source:
+        with suppress(FlowError):
+            if source_of(code.module, where="") == code.source:
                 return str(file)
             warnings.warn(
                 f"module {code.module!r} has changed since the flow was made: the flow runs the source that it "
