@@ -167,7 +167,9 @@ def ran(batch: Batch, size: int, crash: int) -> Said:
         ]
         if emission.dead is not None:
             orders = [*emission.dead_order.tolist(), *emission.lost_order.tolist()]
-            for order, letter in zip(orders, emission.dead.rows(named=True), strict=True):
+            letters = zip(orders, emission.dead.rows(named=True), strict=True)
+            # As an engine puts them: those of timers come last otherwise.
+            for order, letter in sorted(letters, key=lambda one: one[0]):
                 reason = letter["reason"]
                 reason += ": " + letter["detail"].split(":")[0] if reason == "process_failed" else ""
                 found.append((order, -1, json.loads(letter["payload"])["key"], reason))
