@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     )
     from styx_lab.flow.flow import Flow, flow
     from styx_lab.flow.pattern import Pattern
+    from styx_lab.flow.process import BroadcastState, ListState, MapState, Process, ValueState
     from styx_lab.flow.stream import Stream, source
     from styx_lab.flow.table import table
     from styx_lab.flow.window import Sliding, Tumbling
@@ -56,9 +57,13 @@ if TYPE_CHECKING:
     from styx_lab.workbench import list_jobs, live, promote, replay, run_bundle, show, train
 
 __all__ = [
+    "BroadcastState",
     "Flow",
+    "ListState",
+    "MapState",
     "Monitor",
     "Pattern",
+    "Process",
     "Recording",
     "Result",
     "RunSettings",
@@ -69,6 +74,7 @@ __all__ = [
     "StyxError",
     "Tumbling",
     "UserAggregate",
+    "ValueState",
     "col",
     "collect",
     "count",
@@ -100,9 +106,13 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "BroadcastState": "styx_lab.flow.process",
     "Flow": "styx_lab.flow.flow",
+    "ListState": "styx_lab.flow.process",
+    "MapState": "styx_lab.flow.process",
     "Monitor": "styx_lab.lab",
     "Pattern": "styx_lab.flow.pattern",
+    "Process": "styx_lab.flow.process",
     "Recording": "styx_lab.connectors",
     "Result": "styx_lab.engines.result",
     "RunSettings": "styx_lab.engines.runner.runner",
@@ -113,6 +123,7 @@ _HOMES: Final = {
     "StyxError": "styx_lab.errors",
     "Tumbling": "styx_lab.flow.window",
     "UserAggregate": "styx_lab.flow.aggregate",
+    "ValueState": "styx_lab.flow.process",
     "col": "polars",
     "collect": "styx_lab.flow.aggregate",
     "count": "styx_lab.flow.aggregate",

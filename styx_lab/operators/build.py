@@ -25,6 +25,7 @@ from styx_lab.flow.steps import (
     KeyBy,
     Notify,
     Port,
+    ProcessStep,
     Score,
     Select,
     Sort,
@@ -46,6 +47,7 @@ from styx_lab.operators.join.asof_join import AsOfJoinOperator
 from styx_lab.operators.join.in_windows import CoGroupOperator, WindowJoinOperator
 from styx_lab.operators.join.interval_join import IntervalJoinOperator
 from styx_lab.operators.notify import NotifyOperator
+from styx_lab.operators.process.operator import ProcessOperator
 from styx_lab.operators.score import ScoreOperator
 from styx_lab.operators.shape import FilterOperator, KeyByOperator, SelectOperator, WithColumnsOperator
 from styx_lab.operators.sort import SortOperator
@@ -93,6 +95,7 @@ _TABLE: Final[dict[type[Step], Callable[[_Site], Operator]]] = {
     Top: lambda site: TopOperator(site.step, site.stream, site.output),
     Trend: lambda site: TrendOperator(site.step, site.stream, site.output),
     Detect: lambda site: DetectOperator(site.step, site.stream, site.output),
+    ProcessStep: lambda site: ProcessOperator(site.step, site.inputs, site.output),
     Enrich: lambda site: EnrichOperator(site.step, site.output),
     Score: lambda site: ScoreOperator(site.step, site.stream, site.output, site.open_model(site.step.model)),
     Notify: lambda site: NotifyOperator(site.step, site.flow.name, site.stream, site.output),

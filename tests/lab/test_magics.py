@@ -173,3 +173,24 @@ for name in ("Monitor", "load_ipython_extension"):
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ran.stdout.splitlines() == ["MissingDependencyError pip install 'styx-lab[lab]'"] * 2, ran.stderr
+
+
+def test_a_class_written_in_a_cell_runs_in_a_flow(notebook: Notebook) -> None:
+    head = "from styx_lab import Process, ValueState\nclass Counts(Process):\n    output = {'n': 'int'}\n"
+    body = "    def on_event(self, event, context):\n"
+    body += "        self.n.set(self.n.get() + 1)\n        yield {'n': self.n.get()}\n"
+    notebook.run("%%styx module cell_steps\n" + head + "    n = ValueState('int', default=0)\n" + body)
+    notebook.run(
+        "import styx_lab as styx\nfrom cell_steps import Counts\n"
+        "clicks = styx.source('clicks', schema={'ts': 'int', 'who': 'str'}, time='ts', key='who')\n"
+        "events = [{'ts': 1, 'who': 'a'}, {'ts': 2, 'who': 'a'}]\n"
+        "run = lambda: styx.flow('f', clicks.process(Counts).to('out')).replay(events).outputs['out']['n'].to_list()\n"
+    )
+    assert notebook.run("print(run())") == ("[1, 2]\n", "")
+    notebook.run("%%styx module cell_steps\n" + head + "    n = ValueState('int', default=5)\n" + body)
+    notebook.run("from cell_steps import Counts")
+    assert notebook.run("print(run())") == ("[6, 7]\n", "")
+    # A class of the notebook itself is refused, with what to do.
+    assert notebook.shell.run_cell(head + body.replace("self.n.", "self.x.")).success
+    ran = notebook.shell.run_cell("clicks.process(Counts)")
+    assert "%%styx module NAME" in str(ran.error_in_exec)

@@ -92,7 +92,10 @@ def assert_nothing_silent(played: Played, case: Case, *, events: int) -> None:
         if step.verb == "to":
             assert counters["in"] == len(played.lines[step.name])
     dead = Counter(row["step"] for row in played.rows("dead_letters"))
-    letters = {name: one["dead"] + one.get("dead_matches", 0) for name, one in played.counters.items()}
+    letters = {
+        name: one["dead"] + one.get("dead_matches", 0) + one.get("dead_timers", 0)
+        for name, one in played.counters.items()
+    }
     assert dead == {name: count for name, count in letters.items() if count}
     assert all(row["reason"] for row in played.rows("dead_letters"))
     summary = played.summary

@@ -16,6 +16,7 @@ from styx_lab.flow.stream import Stream
 from styx_lab.flow.table import table
 from styx_lab.flow.window import Sliding, Tumbling
 from styx_lab.testing.strategies import payments
+from tests.laws.steps import Everything, Paid, Refunded
 
 BOUND = 20
 """The bound of disorder of every source here, ms."""
@@ -233,6 +234,30 @@ def _detect_cases() -> list[Case]:
     ]
 
 
+def _process_cases() -> list[Case]:
+    one = _source().process(Everything)
+    told = one.filter("what <> 'declined'").notify("tell", message="{card_id} {what}")
+    unkeyed = _source(keyed=False).process(Everything)
+    further = {"refund": _source("refunds")}
+    both = _source().process(Refunded, others=further, broadcast={"rule": _source("rules", keyed=False)})
+    branches = _source().filter("amount > 500", name="large")
+    itself = _source().process(Refunded, others={"refund": branches}, broadcast={"rule": branches})
+    paid = _source().key_by("card_id", "status").process(Paid, name="paid")
+    after = _source().process(Everything).window(Tumbling("20ms"), n=agg.count(), most=agg.max("n"))
+    windows = _source().window(Tumbling("10ms"), n=agg.count(), amount=agg.sum("amount")).process(Paid)
+    return [
+        Case("process", flow("process", one.to("out"), told.to("told")), by_arrival=True),
+        Case("process-without-key", flow("process", unkeyed.to("out")), by_arrival=True),
+        Case(
+            "process-inputs", flow("process", both.to("out")), sources=("payments", "refunds", "rules"), by_arrival=True
+        ),
+        Case("process-with-itself", flow("process", itself.to("out")), by_arrival=True),
+        Case("process-by-two", flow("process", paid.to("out")), ordered=True),
+        Case("process-then-window", flow("process", after.to("out"), after.late.to("late")), by_arrival=True),
+        Case("process-windows", flow("process", windows.to("out")), ordered=True),
+    ]
+
+
 def _enrich_cases() -> list[Case]:
     raw = _source().enrich(CARDS, on="card_id").enrich(STATUSES, on="status", name="weigh")
     matched = _source().detect(TESTING).enrich(CARDS, on="card_id")
@@ -357,6 +382,7 @@ VERBS: dict[str, Callable[[], list[Case]]] = {
     "asof_join": _asof_join_cases,
     "window": _window_cases,
     "detect": _detect_cases,
+    "process": _process_cases,
     "enrich": _enrich_cases,
     "score": _score_cases,
     "notify": _notify_cases,

@@ -13,6 +13,7 @@ from styx_lab.flow.steps.enrich import Enrich
 from styx_lab.flow.steps.interval_join import IntervalJoin
 from styx_lab.flow.steps.notify import Notify
 from styx_lab.flow.steps.output import To
+from styx_lab.flow.steps.process import ProcessStep
 from styx_lab.flow.steps.score import Score
 from styx_lab.flow.steps.shape import Filter, KeyBy, Select, WithColumns
 from styx_lab.flow.steps.sort import Sort
@@ -40,6 +41,7 @@ __all__ = [
     "KeyBy",
     "Notify",
     "Port",
+    "ProcessStep",
     "Score",
     "Select",
     "Sort",
@@ -61,7 +63,7 @@ STEPS: Final[dict[str, type[Step]]] = {
         *(SourceStep, Filter, Select, WithColumns, KeyBy, Union, Split),
         *(WindowStep, Top, Trend, Deduplicate, Cooldown, Sort),
         *(WindowJoin, CoGroup, IntervalJoin, AsOfJoin, Enrich),
-        *(Detect, Score, Notify, To),
+        *(ProcessStep, Detect, Score, Notify, To),
     )
 }
 """Every step spec by its verb."""

@@ -6,6 +6,7 @@ from styx_lab.flow.stream.detection import DetectionVerbs
 from styx_lab.flow.stream.ends import EndVerbs
 from styx_lab.flow.stream.joins import JoinVerbs
 from styx_lab.flow.stream.limits import LimitVerbs
+from styx_lab.flow.stream.process import ProcessVerbs
 from styx_lab.flow.stream.shape import ShapeVerbs
 from styx_lab.flow.stream.trends import TrendVerbs
 from styx_lab.flow.stream.windows import WindowVerbs
@@ -13,7 +14,7 @@ from styx_lab.flow.stream.windows import WindowVerbs
 __all__ = ["Stream"]
 
 
-class Stream(ShapeVerbs, WindowVerbs, JoinVerbs, LimitVerbs, TrendVerbs, DetectionVerbs, EndVerbs):
+class Stream(ShapeVerbs, WindowVerbs, JoinVerbs, LimitVerbs, TrendVerbs, ProcessVerbs, DetectionVerbs, EndVerbs):
     """Events on their way through a flow: the steps so far, and the port of the last one.
 
     >>> from styx_lab.flow.stream import source

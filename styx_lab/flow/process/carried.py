@@ -1,0 +1,102 @@
+"""The source of the module that a class of a user's lives in, carried by the flow.
+
+Law (promotion changes nothing): what runs is the text that the flow carries, here as elsewhere, whatever became of the
+module since. Carrying it and looking at it runs nothing.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+from styx_lab.errors import FlowError
+
+__all__ = ["CARRIED", "Carried"]
+
+CARRIED: Final = "__styx_carried__"
+"""The name, in a module that was made of carried source, of the `Carried` it was made of."""
+
+_HINT: Final = "put it in a module of its own: a .py file, or a notebook cell that begins with %%styx module NAME"
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A class by name, with the source of its module.
+
+    Attributes:
+        module: the module's name where the flow was made.
+        name: the class's name in it.
+        source: the module's text.
+    """
+
+    module: str
+    name: str
+    source: str
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the module's text."""
+        return sha256(self.source.encode()).hexdigest()
+
+    @classmethod
+    def of(cls, value: type, *, where: str) -> Carried:
+        """The class with its module's source, as the module's file has it now.
+
+        Raises:
+            FlowError: when the class is not to be found by name in a module that has a source.
+        """
+        name, module_name = value.__qualname__, value.__module__
+        if module_name in ("__main__", "builtins"):
+            raise FlowError("a class of a notebook or script cannot be carried", where=where, got=name, hint=_HINT)
+        if "." in name:
+            raise FlowError("a class inside a function or class cannot be carried", where=where, got=name, hint=_HINT)
+        module = sys.modules.get(module_name)
+        before = vars(module).get(CARRIED) if module is not None else None
+        if isinstance(before, Carried):
+            return cls(before.module, name, before.source)
+        # While its module is still being imported, a class is what the module has by that name already.
+        if module is None or vars(module).get(name) is not value:
+            raise FlowError(
+                "the module has another class of that name by now",
+                where=where,
+                got=f"{module_name}.{name}",
+                hint=f"import it again: from {module_name} import {name}",
+            )
+        return cls(module_name, name, source_of(module_name, where=where))
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values: the text line by line, for people and for git."""
+        return {"module": self.module, "name": self.name, "sha256": self.sha256, "source": self.source.split("\n")}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], *, where: str) -> Carried:
+        """What `to_json` gave.
+
+        Raises:
+            FlowError: when the text is not the one that its hash names.
+        """
+        found = cls(value["module"], value["name"], "\n".join(value["source"]))
+        if found.sha256 != value["sha256"]:
+            raise FlowError(
+                "the source that the flow carries was changed",
+                where=f"{where}, module {found.module!r}",
+                got=found.sha256,
+                hint="make the flow again from the module",
+            )
+        return found
+
+
+def source_of(module: str, *, where: str) -> str:
+    """The text of a module that is imported.
+
+    Raises:
+        FlowError: when it has none.
+    """
+    try:
+        return inspect.getsource(sys.modules[module])
+    except (OSError, TypeError) as error:
+        raise FlowError("the module has no source to carry", where=where, got=module, hint=_HINT) from error

@@ -1,0 +1,1 @@
+"""A user's own Python as a step: the machine that runs it."""

@@ -1,0 +1,322 @@
+"""A user's own Python, run for each event and timer: any event -> BusinessEvents.
+
+Laws: an event is taken in full against the watermark as it was; at a watermark step timers are taken in order of time,
+of equal ones in the order of setting, those that they set and that are due among them; an event or timer that fails
+leaves no trace but its dead letter; state goes by event time alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from styx_lab.core.batch import Batch, Int64s, Steps
+from styx_lab.core.events import ARRIVAL, TIME, dead_letters
+from styx_lab.core.keys import key_json
+from styx_lab.core.operator import OUT, Emission, Operator
+from styx_lab.core.schema import TIME_DTYPE, dtype_to_json
+from styx_lab.core.state import GROUP, State, key_group
+from styx_lab.core.time import MAX_WATERMARK
+from styx_lab.errors import CheckpointError
+from styx_lab.flow.process import Event
+from styx_lab.flow.process.process import EVENT, Process, shared
+from styx_lab.flow.process.values import moment
+from styx_lab.flow.steps import ProcessStep
+from styx_lab.flow.types import StreamType
+from styx_lab.operators.process.context import RunningContext
+from styx_lab.operators.process.given import Given, key_columns
+from styx_lab.operators.process.handles import handle_of
+from styx_lab.operators.process.load import made
+from styx_lab.operators.process.scope import NO_KEY, Scope
+from styx_lab.operators.process.stores import Store, store_of
+from styx_lab.operators.process.timers import Timers
+from styx_lab.operators.union import lowest_steps
+
+__all__ = ["ProcessOperator"]
+
+_VERSION: Final = 1
+_MOST_AT_THE_END: Final = 1_000
+"""So many timers that others set are taken for one key at the end of input; more would never end."""
+_STATE: Final = "state "
+_TIMERS: Final = "timers"
+_AT: Final = "_at"
+_NUMBER: Final = "_number"
+
+
+class ProcessOperator(Operator):
+    """Runs a `ProcessStep`.
+
+    Port: `out`. Counters: `timers` (those that were taken), `dead_timers` (those that failed).
+
+    Args:
+        step: the spec.
+        streams: the types of its inputs.
+        output: the type of what it gives.
+
+    Raises:
+        FlowError: when the class cannot be made of the source that the step carries.
+    """
+
+    def __init__(self, step: ProcessStep, streams: Sequence[StreamType], output: StreamType) -> None:
+        self._step = step
+        self._streams = streams
+        self._output = output.schema
+        key = streams[0].key
+        self._key = {name: self._output[name] for name in key}
+        self._names = [stream.names for stream in streams]
+        inputs = (EVENT, *step.others, *step.broadcast)
+        # Without a key, all events are of one; a broadcast event is of none.
+        self._keys = [stream.key if key else () for stream in streams[: len(inputs) - len(step.broadcast)]]
+        self._scope, self._timers = Scope(), Timers()
+        self._given = Given(step.name, step.output, self._key, inputs)
+        process = made(step)
+        self._stores: dict[str, Store] = {name: store_of(name, state) for name, state in step.states}
+        self._shared = frozenset(shared(step.states))
+        for name, state in step.states:
+            vars(process)[name] = handle_of(state, self._stores[name], self._scope)
+        self._methods = [getattr(process, f"on_{name}") for name in inputs]
+        self._on_timer = process.on_timer
+        has_timers = type(process).on_timer is not Process.on_timer
+        self._context = RunningContext(self._scope, self._timers, self._given, has_timers=has_timers)
+        self._watermark: int | None = None
+        self._groups: dict[Any, int] = {}
+
+    def process(self, inputs: Sequence[Batch]) -> Emission:
+        """Take each event, and at each step the timers that are due."""
+        steps = inputs[0].steps if len(inputs) == 1 else lowest_steps(inputs)
+        before = min(batch.before for batch in inputs)
+        slice_ = _Slice(steps, before)
+        self._run(inputs, slice_)
+        self._watermark = slice_.watermark
+        for store in self._stores.values():
+            store.sweep(slice_.watermark)
+        self._timers.tidy()
+        frame, order = self._given.frame([batch.frame for batch in inputs], self._output)
+        dead, dead_order, lost_order = self._letters(inputs, slice_)
+        counts = {"timers": slice_.fired}
+        if slice_.lost:
+            counts["dead_timers"] = len(slice_.lost)
+        return Emission(
+            {OUT: Batch(frame, order, before, steps)},
+            dead=dead,
+            dead_order=dead_order,
+            lost_order=lost_order,
+            counts=counts,
+        )
+
+    def _run(self, inputs: Sequence[Batch], slice_: _Slice) -> None:
+        scope, given, context, methods = self._scope, self._given, self._context, self._methods
+        marks, at, end = slice_.orders, 0, len(slice_.orders)
+        keyed = len(self._keys)
+        for order, port, row, ms, key, event in self._events(inputs):
+            while at < end and marks[at] < order:
+                self._fire(slice_, at)
+                at += 1
+            watermark = slice_.watermark
+            scope.key, scope.time, scope.now, scope.watermark = key, ms, watermark, watermark
+            scope.written = ms if ms > watermark else watermark
+            scope.broadcasting = port >= keyed
+            length = len(given.rows)
+            given.cause = (order, ms, key, port, row)
+            try:
+                said = methods[port](event, context)
+                if said is not None:
+                    if scope.broadcasting:
+                        for one in [said] if isinstance(said, Mapping) else said:
+                            context.emit(one)
+                    else:
+                        given.take(said)
+            except Exception as error:
+                scope.undo()
+                given.cut(length)
+                slice_.dead.append((port, row, order, _reason(error)))
+            scope.log.clear()
+        while at < end:
+            self._fire(slice_, at)
+            at += 1
+
+    def _events(self, inputs: Sequence[Batch]) -> Iterator[tuple[int, int, int, int, Any, Event]]:
+        """Each event with its place, input, row, time and key: in order of place, then of input."""
+        parts = [self._of_input(port, batch) for port, batch in enumerate(inputs)]
+        if len(parts) == 1:
+            return parts[0]
+        order = np.concatenate([batch.order for batch in inputs])
+        whole = [one for part in parts for one in part]
+        return iter([whole[place] for place in np.argsort(order, kind="stable").tolist()])
+
+    def _of_input(self, port: int, batch: Batch) -> Iterator[tuple[int, int, int, int, Any, Event]]:
+        names, frame = self._names[port], batch.frame
+        times = frame[TIME].to_physical().to_list()
+        rows = frame.select(names).iter_rows()
+        keys = self._keys_of(port, frame)
+        for number, (order, ms, key, row) in enumerate(zip(batch.order.tolist(), times, keys, rows, strict=True)):
+            event = Event(zip(names, row, strict=True))
+            event.ms = ms
+            yield order, port, number, ms, key, event
+
+    def _keys_of(self, port: int, frame: pl.DataFrame) -> Sequence[Any]:
+        if port >= len(self._keys):
+            return [NO_KEY] * frame.height
+        columns = self._keys[port]
+        if not columns:
+            return [()] * frame.height
+        return frame[columns[0]].to_list() if len(columns) == 1 else frame.select(columns).rows()
+
+    def _fire(self, slice_: _Slice, at: int) -> None:
+        """Move the watermark by a step, and take the timers that are due."""
+        before, mark = slice_.watermark, slice_.marks[at]
+        slice_.watermark = mark
+        scope, given, timers = self._scope, self._given, self._timers
+        ending = mark == MAX_WATERMARK
+        first, chains = timers.next_number, dict[Any, int]()
+        while (due := timers.due(mark)) is not None:
+            time, number, key = due
+            # What waited for a time that had passed is due now, and no sooner; what it gives must not be late.
+            late = time <= before
+            given.timers.append(([time, before] if late else [time], slice_.clocks[at]))
+            given.cause = (slice_.orders[at], before + 1 if late else time, key, -1, len(given.timers) - 1)
+            if ending and number >= first:
+                chains[key] = chains.get(key, 0) + 1
+                if chains[key] > _MOST_AT_THE_END:
+                    timers.drop(key)
+                    slice_.lost.append((key, time, slice_.orders[at], slice_.clocks[at], _ENDLESS))
+                    continue
+            scope.key, scope.time, scope.watermark, scope.firing = key, time, mark, time
+            scope.now = scope.written = before if late else time
+            scope.broadcasting = False
+            length = len(given.rows)
+            slice_.fired += 1
+            try:
+                said = self._on_timer(moment(time), self._context)
+                if said is not None:
+                    given.take(said)
+            except Exception as error:
+                scope.undo()
+                given.cut(length)
+                slice_.lost.append((key, time, slice_.orders[at], slice_.clocks[at], _reason(error)))
+            scope.log.clear()
+        scope.firing = None
+
+    def _letters(self, inputs: Sequence[Batch], slice_: _Slice) -> tuple[pl.DataFrame | None, Int64s, Int64s]:
+        letters, orders = [], list[int]()
+        for port, batch in enumerate(inputs):
+            mine = [(row, order, reason) for place, row, order, reason in slice_.dead if place == port]
+            if mine:
+                rows = batch.frame[[row for row, _, _ in mine]]
+                letters.append(dead_letters(self._step.name, rows, [reason for _, _, reason in mine]))
+                orders += [order for _, order, _ in mine]
+        if slice_.lost:
+            keys, times, _, clocks, reasons = zip(*slice_.lost, strict=True)
+            rows = pl.DataFrame(
+                [
+                    *key_columns(keys, self._key),
+                    pl.Series(TIME, times, pl.Int64).cast(TIME_DTYPE),
+                    pl.Series(ARRIVAL, clocks, pl.Int64).cast(TIME_DTYPE),
+                ]
+            )
+            letters.append(dead_letters(self._step.name, rows, reasons))
+        lost = np.array([one[2] for one in slice_.lost], np.int64)
+        return pl.concat(letters) if letters else None, np.array(orders, np.int64), lost
+
+    def _meta(self) -> dict[str, Any]:
+        return {
+            "key": [dtype_to_json(dtype) for dtype in self._key.values()],
+            "states": [[name, state.to_json()] for name, state in self._step.states],
+        }
+
+    def snapshot(self) -> State:
+        """A table for each state (`state NAME`) and one for the timers; a broadcast state's belongs to no key."""
+        now = MAX_WATERMARK if self._watermark is None else self._watermark
+        tables = {name: store.table(now) for name, store in self._stores.items()}
+        timers = self._timers.rows()
+        living = {key for name, (keys, _) in tables.items() if name not in self._shared for key in keys}
+        known = self._groups
+        self._groups = {
+            key: known[key] if key in known else key_group(key_json(key if isinstance(key, tuple) else (key,)))
+            for key in living.union(key for key, _, _ in timers)
+        }
+        found = {
+            _STATE + name: table if name in self._shared else self._with_keys(keys, table)
+            for name, (keys, table) in tables.items()
+        }
+        at = pl.DataFrame(
+            {
+                _AT: pl.Series([time for _, time, _ in timers], dtype=pl.Int64),
+                _NUMBER: pl.Series([number for _, _, number in timers], dtype=pl.Int64),
+            }
+        )
+        found[_TIMERS] = self._with_keys([key for key, _, _ in timers], at)
+        meta = self._meta() | {"watermark": self._watermark, "next_timer": self._timers.next_number}
+        return State(meta, found, _VERSION)
+
+    def _with_keys(self, keys: Sequence[Any], table: pl.DataFrame) -> pl.DataFrame:
+        groups = pl.Series(GROUP, [self._groups[key] for key in keys], pl.UInt8)
+        return pl.DataFrame([*key_columns(keys, self._key), *table.get_columns(), groups])
+
+    def restore(self, states: Sequence[State]) -> None:
+        """Go on from parts of a snapshot.
+
+        Raises:
+            CheckpointError: when they do not belong together, or another process declared them.
+        """
+        state = State.union(states, where=self._step.where)
+        saved = {name: value for name, value in state.meta.items() if name in self._meta()}
+        if state.version != _VERSION or saved != self._meta():
+            raise CheckpointError(
+                "this state was saved by a class that declared other state, or for another key",
+                where=self._step.where,
+                got=saved,
+                hint="start the changed step without its old state, or give it a new name",
+            )
+        self._watermark = state.meta["watermark"]
+        for name, store in self._stores.items():
+            table = state.tables[_STATE + name]
+            store.fill([()] * table.height if name in self._shared else self._keys_in(table), table)
+        timers = state.tables[_TIMERS]
+        rows = zip(self._keys_in(timers), timers[_AT].to_list(), timers[_NUMBER].to_list(), strict=True)
+        self._timers.fill(list(rows), state.meta["next_timer"])
+
+    def _keys_in(self, table: pl.DataFrame) -> list[Any]:
+        names = list(self._key)
+        if not names:
+            return [()] * table.height
+        return table[names[0]].to_list() if len(names) == 1 else table.select(names).rows()
+
+    def size(self) -> Mapping[str, int]:
+        """The keys that have state or timers, the timers, the values held, and about how many bytes those are."""
+        held = [store.held.keys() for name, store in self._stores.items() if name not in self._shared]
+        return {
+            "keys": len(set(self._timers.keys).union(*held)),
+            "timers": len(self._timers),
+            "values": sum(len(store) for store in self._stores.values()),
+            "bytes": sum(store.bytes() for store in self._stores.values()),
+        }
+
+
+class _Slice:
+    """What is known and found out about a slice: its steps, the watermark reached, and what failed."""
+
+    __slots__ = ("clocks", "dead", "fired", "lost", "marks", "orders", "watermark")
+
+    def __init__(self, steps: Steps, before: int) -> None:
+        self.orders: list[int] = steps.order.tolist()
+        self.marks: list[int] = steps.mark.tolist()
+        self.clocks: list[int] = steps.clock.tolist()
+        self.watermark = before
+        self.fired = 0
+        # Events: input, row, order, reason. Timers: key, time, order, clock, reason.
+        self.dead: list[tuple[int, int, int, str]] = []
+        self.lost: list[tuple[Any, int, int, int, str]] = []
+
+
+_ENDLESS: Final = (
+    f"endless_timers: at the end of input more than {_MOST_AT_THE_END} timers of a key set one another; look at "
+    "context.ended before setting the next"
+)
+
+
+def _reason(error: Exception) -> str:
+    return f"process_failed: {type(error).__name__}: {' '.join(str(error).split())}"
