@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from polars import col
 
     from styx_lab.connectors import Recording
+    from styx_lab.core.events import SOURCE_TIMESTAMP
     from styx_lab.core.schema import Schema
     from styx_lab.engines.result import Result
     from styx_lab.engines.runner.runner import RunSettings
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from styx_lab.workbench import list_jobs, live, promote, replay, run_bundle, show, train
 
 __all__ = [
+    "SOURCE_TIMESTAMP",
     "Flow",
     "Monitor",
     "Pattern",
@@ -76,6 +78,7 @@ _HOMES: Final = {
     "Recording": "styx_lab.connectors",
     "Result": "styx_lab.engines.result",
     "RunSettings": "styx_lab.engines.runner.runner",
+    "SOURCE_TIMESTAMP": "styx_lab.core.events",
     "Schema": "styx_lab.core.schema",
     "Sliding": "styx_lab.flow.window",
     "SqliteStore": "styx_lab.stores",

@@ -22,6 +22,7 @@ from styx_lab.connectors.parquet_rows import BLOCK
 from styx_lab.connectors.recording_about import METADATA_KEY, About
 from styx_lab.connectors.recording_content import NUMBERS, RECORDING_COLUMNS, ContentHash
 from styx_lab.connectors.recording_seal import seal
+from styx_lab.core.events import SOURCE_TIMESTAMP
 from styx_lab.core.schema import Schema
 from styx_lab.errors import DataError, OutputError
 
@@ -47,7 +48,7 @@ class RecordingWriter:
         path: the file to write; one that is there is replaced when this one is whole.
         name: what the recorded source is called.
         schema: the columns of the payloads.
-        time: the column with the event time.
+        time: the column with the event time, or `SOURCE_TIMESTAMP`.
         key: the key's columns.
         partitions: those known before the first event; by default those that occur.
         truth: a note on what is known to be in it.
@@ -74,7 +75,7 @@ class RecordingWriter:
         self.path = Path(path)
         if not self.path.name.endswith(_SUFFIX):
             raise DataError("a recording has another suffix", where=str(path), hint=f"name it NAME{_SUFFIX}")
-        for column in [*([time] if time else []), *key]:
+        for column in [*([time] if time and time != SOURCE_TIMESTAMP else []), *key]:
             if column not in schema:
                 raise DataError(
                     f"the schema has no column {column!r}",

@@ -7,7 +7,6 @@ closes no window.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -15,20 +14,27 @@ import polars as pl
 from styx_lab.connectors.formats.columns import nan_to_null
 from styx_lab.connectors.formats.decode import decode
 from styx_lab.core.batch import Batch, Int64s, Steps
-from styx_lab.core.events import ARRIVAL, OFFSET, PARTITION, SOURCE, TIME, canonical_lines, dead_letters
+from styx_lab.core.events import (
+    ARRIVAL,
+    OFFSET,
+    PARTITION,
+    SOURCE,
+    SOURCE_TIMESTAMP,
+    TIME,
+    canonical_lines,
+    dead_letters,
+)
 from styx_lab.core.operator import OUT, Emission
 from styx_lab.core.ports import Arrivals, EncodedFormat
 from styx_lab.core.schema import TIME_DTYPE
 from styx_lab.core.state import State
-from styx_lab.core.time import MAX_WATERMARK, MIN_WATERMARK, duration_text, iso_ms
+from styx_lab.core.time import MAX_WATERMARK, duration_text
 from styx_lab.core.watermark import WatermarkTracker
 from styx_lab.flow.steps import SourceStep
 from styx_lab.flow.types import StreamType
+from styx_lab.operators.event_time import NO_TIME, column_times, source_times
 
 __all__ = ["SourceOperator"]
-
-_LATEST_MS: Final = 253_402_300_799_999  # the last ms of the year 9999
-_UNKNOWN: Final = MIN_WATERMARK
 
 
 class SourceOperator:
@@ -74,13 +80,18 @@ class SourceOperator:
         reasons: dict[int, str] = dict(decoded.dead)
         # JSON has no NaN.
         frame, nans = (frame, 0) if self._format == "json" else nan_to_null(frame)
-        times, refused = _event_times(frame[self._step.time])
+        # Before NaN is made null: as a time it has a reason of its own.
+        if self._step.time == SOURCE_TIMESTAMP:
+            given = arrivals.timestamp
+            times, refused = source_times(None if given is None else given[good], len(good))
+        else:
+            times, refused = column_times(decoded.frame[self._step.time], self._step.form)
         for name in self._step.key:
             for row in _nulls(frame[name]):
                 refused.setdefault(row, f"null_key: {name}")
         arrived = None if arrivals.arrival is None else arrivals.arrival[good]
         if arrived is not None:
-            far = np.flatnonzero((times > arrived + self._step.max_future_ms) & (times != _UNKNOWN))
+            far = np.flatnonzero((times > arrived + self._step.max_future_ms) & (times != NO_TIME))
             for row in far.tolist():
                 ahead = duration_text(int(times[row] - arrived[row]))
                 refused.setdefault(row, f"far_future: event time is {ahead} after its arrival")
@@ -118,7 +129,7 @@ class SourceOperator:
         """The end of input: the watermark at infinity."""
         before = self._tracker.watermark
         self._tracker.watermark = MAX_WATERMARK
-        clock = 0 if self._tracker.clock == _UNKNOWN else self._tracker.clock
+        clock = 0 if self._tracker.clock == NO_TIME else self._tracker.clock
         steps = Steps(np.array([order], np.int64), np.array([MAX_WATERMARK], np.int64), np.array([clock], np.int64))
         return Emission({OUT: Batch(self._empty(), np.empty(0, np.int64), before, steps)})
 
@@ -165,26 +176,3 @@ def _nulls(column: pl.Series) -> list[int]:
     """The rows in which a column is null."""
     rows: list[int] = np.flatnonzero(column.is_null().to_numpy()).tolist() if column.null_count() else []
     return rows
-
-
-def _event_times(column: pl.Series) -> tuple[Int64s, dict[int, str]]:
-    """Epoch ms of each row (`_UNKNOWN` where there is none), and why not."""
-    refused: dict[int, str] = {}
-    if column.dtype == pl.String:
-        found: list[Any] = []
-        for row, value in enumerate(column.to_list()):
-            try:
-                found.append(None if value is None else iso_ms(value))
-            except ValueError:
-                refused[row] = f"bad_time: {value!r} is no ISO 8601 time"
-                found.append(_UNKNOWN)
-        column = pl.Series(found, dtype=pl.Int64)
-    elif column.dtype.is_temporal():
-        column = column.cast(TIME_DTYPE).to_physical()
-    if column.null_count():
-        refused.update(dict.fromkeys(_nulls(column), "no_time: the event time is null"))
-        column = column.fill_null(_UNKNOWN)
-    times = column.to_numpy().astype(np.int64)
-    for row in np.flatnonzero(np.abs(times) > _LATEST_MS).tolist():
-        refused.setdefault(row, f"bad_time: {times[row]} ms is beyond the year 9999")
-    return times, refused

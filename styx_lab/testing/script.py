@@ -76,7 +76,8 @@ class Script:
 
         Args:
             event: its fields, by the source's schema; a text is the value of the source's one key column.
-            at: its event time, epoch ms: put into the source's time column. Without it the fields must have one.
+            at: its event time, epoch ms: put into the source's time column, in its form, or the timestamp that the
+                source gives. Without it the fields must have one.
             arrival: when it arrives, epoch ms; of the events of one source all have one, or none has.
             partition: the partition it comes from.
             source: which source, where the flow has several.

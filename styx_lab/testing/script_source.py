@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import polars as pl
 
 from styx_lab.connectors import MemorySource
 from styx_lab.core.batch import Batch, Steps
-from styx_lab.core.events import ARRIVAL
+from styx_lab.core.events import ARRIVAL, SOURCE_TIMESTAMP
 from styx_lab.core.operator import OUT
 from styx_lab.core.ports import Arrivals, EncodedFormat
 from styx_lab.core.time import MAX_WATERMARK, ms_iso
@@ -86,6 +87,7 @@ class ScriptSource:
             arrival=None if not events or None in arrivals else arrivals,  # type: ignore[arg-type]
         )
         self._has_arrival = bool(events) and None not in arrivals
+        self._timestamps = np.array([_timestamp(step, moment) for moment in events], np.int64)
         self._marks: list[tuple[int, int, str]] = []
         row = 0
         for number, moment in moments:
@@ -139,7 +141,7 @@ class ScriptSource:
             self._interruptions.paused = True
             self._interruptions.stop.set()
             return self._nothing()
-        return found
+        return None if found is None else replace(found, timestamp=self._timestamps[row : row + len(found)])
 
     def _nothing(self) -> Arrivals:
         written = self.format == "json"
@@ -147,6 +149,7 @@ class ScriptSource:
             np.empty(0, np.int32),
             np.empty(0, np.int64),
             np.empty(0, np.int64) if self._has_arrival else None,
+            np.empty(0, np.int64),
             payloads=[] if written else None,
             columns=None if written else pl.DataFrame(schema=self._schema),
         )
@@ -256,9 +259,27 @@ def _fields(step: SourceStep, moment: Moment) -> dict[str, Any] | bytes:
         fields: dict[str, Any] = {step.key[0]: moment.event}
     else:
         fields = dict(moment.event)
-    if moment.at is not None:
-        fields[step.time] = moment.at if step.schema[step.time] == "int" else ms_iso(moment.at)
+    if moment.at is not None and step.time != SOURCE_TIMESTAMP:
+        fields[step.time] = _written(step, moment.at)
     return fields
+
+
+def _written(step: SourceStep, at: int) -> Any:
+    """A time as the source's time column says it."""
+    word, form = step.schema[step.time], step.form
+    if word == "float":
+        return at / 1_000
+    if word == "int":
+        return at // 1_000 if form.unit == "s" else at * {"ms": 1, "us": 1_000, "ns": 1_000_000}[form.unit]
+    if form.format is None:
+        return ms_iso(at)
+    clocks = pl.Series([at]).cast(pl.Datetime("ms", "UTC")).dt.convert_time_zone(form.zone or "UTC")
+    return clocks.dt.strftime(form.format)[0]
+
+
+def _timestamp(step: SourceStep, moment: Moment) -> int:
+    """What the source itself says of an event's time; -1 is nothing."""
+    return moment.at if step.time == SOURCE_TIMESTAMP and moment.at is not None else -1
 
 
 def _payload(found: dict[str, Any] | bytes) -> bytes:
