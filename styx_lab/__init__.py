@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from styx_lab.flow.pattern import Pattern
     from styx_lab.flow.stream import Stream, source
     from styx_lab.flow.table import table
+    from styx_lab.flow.watermark import Ascending, BoundedDelay, OwnWatermark, Punctuated
     from styx_lab.flow.window import Sliding, Tumbling
     from styx_lab.lab import Monitor, load_ipython_extension
     from styx_lab.stores import SqliteStore
@@ -40,9 +41,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SOURCE_TIMESTAMP",
+    "Ascending",
+    "BoundedDelay",
     "Flow",
     "Monitor",
+    "OwnWatermark",
     "Pattern",
+    "Punctuated",
     "Recording",
     "Result",
     "RunSettings",
@@ -72,6 +77,10 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "Ascending": "styx_lab.flow.watermark",
+    "BoundedDelay": "styx_lab.flow.watermark",
+    "OwnWatermark": "styx_lab.flow.watermark",
+    "Punctuated": "styx_lab.flow.watermark",
     "Flow": "styx_lab.flow.flow",
     "Monitor": "styx_lab.lab",
     "Pattern": "styx_lab.flow.pattern",

@@ -14,17 +14,13 @@ import polars as pl
 from styx_lab.core.batch import Int64s
 from styx_lab.core.schema import TIME_DTYPE
 from styx_lab.core.time import MIN_WATERMARK
-from styx_lab.flow.event_time import TimeForm
+from styx_lab.flow.event_time import FIRST_MS, LAST_MS, TimeForm
 from styx_lab.operators.iso_text import iso_times
 
 __all__ = ["NO_TIME", "column_times", "source_times"]
 
 NO_TIME: Final = MIN_WATERMARK
 """What stands for the time of an event that has none."""
-_FIRST_MS: Final = -62_135_596_800_000
-"""0001-01-01T00:00:00Z"""
-_LAST_MS: Final = 253_402_300_799_999
-"""9999-12-31T23:59:59.999Z"""
 _SHOWN: Final = 40
 _PER_MS: Final = {"us": 1_000, "ns": 1_000_000}
 
@@ -74,7 +70,7 @@ def _whole_times(values: Int64s, form: TimeForm, refused: dict[int, str]) -> Int
         times = values // _PER_MS[form.unit]
     elif form.unit == "s":
         # An int64 of seconds times 1,000 need not fit.
-        times = np.clip(values, _FIRST_MS // 1_000 - 1, _LAST_MS // 1_000 + 1) * 1_000
+        times = np.clip(values, FIRST_MS // 1_000 - 1, LAST_MS // 1_000 + 1) * 1_000
     else:
         times = values.copy()
     _check_range(times, values, form.unit, refused)
@@ -88,7 +84,7 @@ def _float_seconds(column: pl.Series, refused: dict[int, str]) -> Int64s:
         nearest = np.rint(values * 1_000)
     for row in np.flatnonzero(np.isnan(values)).tolist():
         refused.setdefault(row, "bad_time: NaN is no time")
-    inside = (nearest >= _FIRST_MS) & (nearest <= _LAST_MS)
+    inside = (nearest >= FIRST_MS) & (nearest <= LAST_MS)
     for row in np.flatnonzero(~inside & ~np.isnan(values)).tolist():
         refused.setdefault(row, f"bad_time: {values[row]} s is {_side(nearest[row])}")
     return np.where(inside, nearest, 0).astype(np.int64)
@@ -126,7 +122,7 @@ def _in_zone(times: Int64s, local: np.ndarray, column: pl.Series, zone: str, ref
 
 
 def _check_range(times: Int64s, values: Int64s, unit: str, refused: dict[int, str]) -> None:
-    for row in np.flatnonzero((times > _LAST_MS) | (times < _FIRST_MS)).tolist():
+    for row in np.flatnonzero((times > LAST_MS) | (times < FIRST_MS)).tolist():
         refused.setdefault(row, f"bad_time: {values[row]} {unit} is {_side(times[row])}")
     times[list(refused)] = NO_TIME
 

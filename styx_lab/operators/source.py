@@ -7,6 +7,7 @@ closes no window.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -32,7 +33,9 @@ from styx_lab.core.time import MAX_WATERMARK, duration_text
 from styx_lab.core.watermark import WatermarkTracker
 from styx_lab.flow.steps import SourceStep
 from styx_lab.flow.types import StreamType
+from styx_lab.flow.watermark import OwnWatermark, Punctuated
 from styx_lab.operators.event_time import NO_TIME, column_times, source_times
+from styx_lab.operators.punctuation import OwnSayings, PunctuatedSayings
 
 __all__ = ["SourceOperator"]
 
@@ -60,7 +63,9 @@ class SourceOperator:
         self._schema = step.schema.polars
         self._format = format
         self._header = tuple(header)
-        self._tracker = WatermarkTracker(partitions, bound_ms=step.max_delay_ms)
+        self._sayings = _sayings(step)
+        bound = step.max_delay_ms if self._sayings is None else None
+        self._tracker = WatermarkTracker(partitions, bound_ms=bound)
 
     @property
     def watermark(self) -> int:
@@ -91,21 +96,22 @@ class SourceOperator:
                 refused.setdefault(row, f"null_key: {name}")
         arrived = None if arrivals.arrival is None else arrivals.arrival[good]
         if arrived is not None:
-            far = np.flatnonzero((times > arrived + self._step.max_future_ms) & (times != NO_TIME))
-            for row in far.tolist():
-                ahead = duration_text(int(times[row] - arrived[row]))
-                refused.setdefault(row, f"far_future: event time is {ahead} after its arrival")
+            self._refuse_far(times, arrived, "event time", refused)
         if refused:
             reasons.update((int(good[row]), reason) for row, reason in refused.items())
             kept = np.ones(len(good), np.bool_)
             kept[list(refused)] = False
             frame, good, times = frame.filter(pl.Series(kept)), good[kept], times[kept]
-        if arrived is None:
+        says: Int64s | None = None
+        if self._sayings is not None:
+            said, kept = self._said(frame, times, good, arrivals, reasons)
+            frame, good, times, says = frame.filter(pl.Series(kept)), good[kept], times[kept], said[kept]
+        if arrivals.arrival is None:
             arrived = np.maximum.accumulate(np.maximum(times, self._tracker.clock))
         else:
-            arrived = arrivals.arrival[good] if arrivals.arrival is not None else arrived
+            arrived = arrivals.arrival[good]
         order = sequence[good] * 2
-        steps = self._tracker.follow(times, arrivals.partition[good], arrived, order)
+        steps = self._tracker.follow(times, arrivals.partition[good], arrived, order, says=says)
         stamps = [
             pl.Series(TIME, times).cast(TIME_DTYPE),
             pl.Series(ARRIVAL, arrived).cast(TIME_DTYPE),
@@ -125,6 +131,26 @@ class SourceOperator:
             counts=counts,
         )
 
+    def _said(
+        self, frame: pl.DataFrame, times: Int64s, good: Int64s, arrivals: Arrivals, reasons: dict[int, str]
+    ) -> tuple[Int64s, np.ndarray]:
+        """The watermarks that events say, and which events can be taken; why the others cannot goes to `reasons`."""
+        assert self._sayings is not None
+        stamped = frame.with_columns(pl.Series(TIME, times).cast(TIME_DTYPE))
+        said, refused = self._sayings.of(stamped, times, arrivals.partition[good])
+        if arrivals.arrival is not None:
+            self._refuse_far(said, arrivals.arrival[good], "the watermark it says", refused)
+        reasons.update((int(good[row]), reason) for row, reason in refused.items())
+        kept = np.ones(len(good), np.bool_)
+        kept[list(refused)] = False
+        return said, kept
+
+    def _refuse_far(self, times: Int64s, arrived: Int64s, what: str, refused: dict[int, str]) -> None:
+        """One event far in the future must not close every window."""
+        for row in np.flatnonzero((times > arrived + self._step.max_future_ms) & (times != NO_TIME)).tolist():
+            ahead = duration_text(int(times[row] - arrived[row]))
+            refused.setdefault(row, f"far_future: {what} is {ahead} after its arrival")
+
     def end(self, order: int) -> Emission:
         """The end of input: the watermark at infinity."""
         before = self._tracker.watermark
@@ -138,12 +164,18 @@ class SourceOperator:
         return Emission({OUT: Batch(self._empty(), np.empty(0, np.int64), self._tracker.watermark)})
 
     def snapshot(self) -> State:
-        """The watermark of each partition."""
-        return State(meta={"watermark": self._tracker.to_json()})
+        """The watermark of each partition, and what a watermark of the user's own keeps."""
+        meta: dict[str, Any] = {"watermark": self._tracker.to_json()}
+        if self._sayings is not None:
+            meta["said"] = self._sayings.to_json()
+        return State(meta=meta)
 
     def restore(self, states: Sequence[State]) -> None:
         """Go on from a snapshot."""
-        self._tracker.from_json(State.union(states, where=self._step.where).meta["watermark"])
+        meta = State.union(states, where=self._step.where).meta
+        self._tracker.from_json(meta["watermark"])
+        if self._sayings is not None:
+            self._sayings.from_json(meta["said"])
 
     def _empty(self) -> pl.DataFrame:
         return pl.DataFrame(schema=self._schema).with_columns(
@@ -170,6 +202,15 @@ class SourceOperator:
         kept = arrivals.broken_payloads or {}
         lines = zip(rows, canonical_lines(arrivals.columns[rows]), strict=True)
         return dead_letters(self._step.name, frame, reasons, [kept.get(row, line) for row, line in lines])
+
+
+def _sayings(step: SourceStep) -> PunctuatedSayings | OwnSayings | None:
+    """What reads the watermarks that events say themselves; None where their times are all they say."""
+    if isinstance(step.watermark, Punctuated):
+        return PunctuatedSayings(step.watermark)
+    if isinstance(step.watermark, OwnWatermark):
+        return OwnSayings(step.watermark, where=f"{step.where}, watermark")
+    return None
 
 
 def _nulls(column: pl.Series) -> list[int]:

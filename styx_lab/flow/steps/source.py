@@ -13,6 +13,7 @@ from styx_lab.core.time import duration_text
 from styx_lab.flow.event_time import TimeForm
 from styx_lab.flow.steps.step import Port, Step, check_key
 from styx_lab.flow.types import StreamType, raw_type
+from styx_lab.flow.watermark import OwnWatermark, Punctuated, watermark_from_json
 
 __all__ = ["SourceStep"]
 
@@ -29,6 +30,7 @@ class SourceStep(Step):
     max_delay_ms: int
     max_future_ms: int
     form: TimeForm = _PLAIN
+    watermark: Punctuated | OwnWatermark | None = None
 
     verb: ClassVar[str] = "source"
 
@@ -39,6 +41,8 @@ class SourceStep(Step):
         if self.time != SOURCE_TIMESTAMP:
             stream.need([self.time], where=where)
         self.form.check(self.time, self.schema.get(self.time), where=where)
+        if isinstance(self.watermark, Punctuated):
+            self.watermark.check(self.schema.polars, where=f"{self.where}, watermark")
         check_key(stream, self.key, where=self.where)
         return {OUT: stream}
 
@@ -51,6 +55,7 @@ class SourceStep(Step):
             "max_delay_ms": self.max_delay_ms,
             "max_future_ms": self.max_future_ms,
             **self.form.to_json(),
+            **({} if self.watermark is None else {"watermark": self.watermark.to_json()}),
         }
 
     @classmethod
@@ -65,10 +70,12 @@ class SourceStep(Step):
             details["max_delay_ms"],
             details["max_future_ms"],
             TimeForm.from_json(details),
+            watermark_from_json(stored, where=f"source {name!r}") if (stored := details.get("watermark")) else None,
         )
 
     def summary(self) -> str:
         """See `Step.summary`."""
         keyed = f", by {', '.join(self.key)}" if self.key else ""
         time = "of the source" if self.time == SOURCE_TIMESTAMP else f"{self.time}{self.form}"
-        return f"time {time}, up to {duration_text(self.max_delay_ms)} out of order{keyed}"
+        delay = f"up to {duration_text(self.max_delay_ms)} out of order"
+        return f"time {time}, {delay if self.watermark is None else f'watermark {self.watermark}'}{keyed}"
