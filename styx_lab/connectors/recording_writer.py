@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 
 from styx_lab.connectors.parquet_rows import BLOCK
-from styx_lab.connectors.recording_about import METADATA_KEY, About
+from styx_lab.connectors.recording_about import IDLE_FORMAT, METADATA_KEY, RECORDING_FORMAT, About
 from styx_lab.connectors.recording_content import NUMBERS, RECORDING_COLUMNS, ContentHash
 from styx_lab.connectors.recording_seal import seal
 from styx_lab.core.events import SOURCE_TIMESTAMP
@@ -86,6 +86,7 @@ class RecordingWriter:
         self._name, self._schema, self._time, self._key = name, schema, time, list(key)
         self._partitions = None if partitions is None else {int(part) for part in partitions}
         self._truth = truth
+        self._idle: list[dict[str, Any]] = []
         self._seen: set[int] = set()
         self._events = 0
         self._first: int | None = None
@@ -143,6 +144,17 @@ class RecordingWriter:
                 hint="give one entry an event in each argument: ints, and bytes",
             ) from error
         self.write_rows(rows)
+
+    def idle(self, partition: int, *, at: int) -> None:
+        """Take the decision that a partition was idle, after the events so far and before the next one.
+
+        Args:
+            partition: which.
+            at: when it was decided, epoch ms.
+        """
+        if not self._open:
+            raise OutputError("this writer is closed", where=str(self.path), hint="make another")
+        self._idle.append({"row": self._events, "partition": int(partition), "at": int(at)})
 
     def write_rows(self, rows: pl.DataFrame) -> None:
         """Take events as rows of `RECORDING_COLUMNS`, in order of arrival."""
@@ -216,7 +228,9 @@ class RecordingWriter:
             first_arrival=self._first,
             last_arrival=self._last,
             content_sha256=self._hash.hexdigest(),
+            idle=self._idle,
             truth=self._truth,
+            format=IDLE_FORMAT if self._idle else RECORDING_FORMAT,
         )
 
     @contextmanager

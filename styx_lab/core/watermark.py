@@ -79,6 +79,11 @@ class WatermarkTracker:
         return self._newest
 
     @property
+    def partitions(self) -> list[int]:
+        """The partitions known so far."""
+        return list(self._partitions)
+
+    @property
     def idle(self) -> list[int]:
         """The partitions that do not hold the watermark now."""
         return [partition for partition, holds in zip(self._partitions, self._holds, strict=True) if not holds]

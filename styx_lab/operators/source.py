@@ -7,6 +7,7 @@ closes no window.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,16 @@ class SourceOperator:
         self._tracker = WatermarkTracker(partitions, bound_ms=bound)
 
     @property
+    def partitions(self) -> list[int]:
+        """The partitions known so far."""
+        return self._tracker.partitions
+
+    @property
+    def idle_partitions(self) -> list[int]:
+        """Those of them that do not hold the watermark now."""
+        return self._tracker.idle
+
+    @property
     def watermark(self) -> int:
         """The source's watermark now, epoch ms."""
         return self._tracker.watermark
@@ -80,9 +91,15 @@ class SourceOperator:
     def take(self, arrivals: Arrivals, sequence: Int64s) -> Emission:
         """The next arrivals; `sequence` numbers them within the whole flow's input (rising)."""
         before = self._tracker.watermark
+        idle = np.empty(0, np.int64) if arrivals.idle is None else np.flatnonzero(arrivals.idle)
+        decisions = set(idle.tolist())
+        if decisions:
+            # They have no payload to decode.
+            broken = {**(arrivals.broken or {}), **dict.fromkeys(decisions, "idle")}
+            arrivals = replace(arrivals, broken=broken)
         decoded = decode(arrivals, self._step.schema, format=self._format, header=self._header)
         frame, good = decoded.frame, np.asarray(decoded.good, np.int64)
-        reasons: dict[int, str] = dict(decoded.dead)
+        reasons: dict[int, str] = {row: why for row, why in decoded.dead.items() if row not in decisions}
         # JSON has no NaN.
         frame, nans = (frame, 0) if self._format == "json" else nan_to_null(frame)
         # Before NaN is made null: as a time it has a reason of its own.
@@ -111,7 +128,7 @@ class SourceOperator:
         else:
             arrived = arrivals.arrival[good]
         order = sequence[good] * 2
-        steps = self._tracker.follow(times, arrivals.partition[good], arrived, order, says=says)
+        steps = self._steps(arrivals, sequence, good, idle, times, arrived, says)
         stamps = [
             pl.Series(TIME, times).cast(TIME_DTYPE),
             pl.Series(ARRIVAL, arrived).cast(TIME_DTYPE),
@@ -120,7 +137,9 @@ class SourceOperator:
             pl.Series(OFFSET, arrivals.offset[good], pl.Int64),
         ]
         frame = pl.DataFrame([*frame.get_columns(), *stamps])
-        counts = {"read": len(arrivals), "decoded": len(good)}
+        counts = {"read": len(arrivals) - len(idle), "decoded": len(good)}
+        if len(idle):
+            counts["idle"] = len(idle)
         if nans:
             counts["nan_to_null"] = nans
         dead_rows = sorted(reasons)
@@ -129,6 +148,34 @@ class SourceOperator:
             dead=self._dead(arrivals, dead_rows, [reasons[row] for row in dead_rows]) if reasons else None,
             dead_order=sequence[dead_rows] * 2 if reasons else np.empty(0, np.int64),
             counts=counts,
+        )
+
+    def _steps(
+        self,
+        arrivals: Arrivals,
+        sequence: Int64s,
+        good: Int64s,
+        idle: Int64s,
+        times: Int64s,
+        arrived: Int64s,
+        says: Int64s | None,
+    ) -> Steps:
+        """The watermark steps of the good events and of the idle decisions, in their order."""
+        if self._step.idle_ms is None or not len(idle):
+            # A recording's decisions are for those who ask for them.
+            return self._tracker.follow(times, arrivals.partition[good], arrived, sequence[good] * 2, says=says)
+        rows = np.concatenate([good, idle])
+        arranged = np.argsort(rows, kind="stable")
+        rows = rows[arranged]
+        nothing = np.full(len(idle), NO_TIME, np.int64)
+        decided = nothing if arrivals.arrival is None else arrivals.arrival[idle]
+        return self._tracker.follow(
+            np.concatenate([times, nothing])[arranged],
+            arrivals.partition[rows],
+            np.concatenate([arrived, decided])[arranged],
+            sequence[rows] * 2,
+            idle=np.repeat([False, True], [len(good), len(idle)])[arranged],
+            says=None if says is None else np.concatenate([says, nothing])[arranged],
         )
 
     def _said(

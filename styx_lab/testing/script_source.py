@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from styx_lab.testing.script import Moment, Script
 
 __all__ = ["Crash", "Interruptions", "ScriptSource", "script_batch", "script_sources"]
+
+
+_PLACED: Final = ("event", "idle_partition")
+"""The moments that have a place in the source's sequence."""
 
 
 class Crash(Exception):
@@ -73,10 +77,10 @@ class ScriptSource:
     def __init__(
         self, step: SourceStep, moments: Sequence[tuple[int, Moment]], *, ended: bool, interruptions: Interruptions
     ) -> None:
-        events = [moment for _, moment in moments if moment.what == "event"]
+        events = [moment for _, moment in moments if moment.what in _PLACED]
         written = any(isinstance(moment.event, bytes) for moment in events)
-        found = [_fields(step, moment) for moment in events]
-        arrivals = [moment.arrival for moment in events]
+        found = [_fields(step, moment) if moment.what == "event" else {} for moment in events]
+        arrivals = _arrivals(events)
         if None in arrivals and any(arrival is not None for arrival in arrivals):
             raise FlowError("all events of a source have an arrival, or none has", where=step.where, got=arrivals)
         self._memory = MemorySource(
@@ -88,10 +92,11 @@ class ScriptSource:
         )
         self._has_arrival = bool(events) and None not in arrivals
         self._timestamps = np.array([_timestamp(step, moment) for moment in events], np.int64)
+        self._idle = np.array([moment.what == "idle_partition" for moment in events], np.bool_)
         self._marks: list[tuple[int, int, str]] = []
         row = 0
         for number, moment in moments:
-            if moment.what == "event":
+            if moment.what in _PLACED:
                 row += 1
             else:
                 self._marks.append((row, number, moment.what))
@@ -141,7 +146,12 @@ class ScriptSource:
             self._interruptions.paused = True
             self._interruptions.stop.set()
             return self._nothing()
-        return None if found is None else replace(found, timestamp=self._timestamps[row : row + len(found)])
+        return None if found is None else self._with_decisions(found, row)
+
+    def _with_decisions(self, found: Arrivals, row: int) -> Arrivals:
+        found = replace(found, timestamp=self._timestamps[row : row + len(found)])
+        idle = self._idle[row : row + len(found)]
+        return replace(found, idle=idle, offset=np.where(idle, -1, found.offset)) if idle.any() else found
 
     def _nothing(self) -> Arrivals:
         written = self.format == "json"
@@ -189,7 +199,7 @@ def script_sources(script: Script, flow: Flow, interruptions: Interruptions) -> 
             continue
         if moment.source is not None:
             name = moment.source
-        elif moment.what == "event" and len(steps) > 1:
+        elif moment.what in _PLACED and len(steps) > 1:
             raise FlowError(
                 "the flow has several sources: say which",
                 where=f"Script, moment {number}",
@@ -217,8 +227,8 @@ def script_batch(script: Script, stream: Stream) -> Batch:
         raise FlowError(
             "batch() takes the stream of a source", where="Script.batch()", hint="source(...), without verbs"
         )
-    placed = [moment for moment in script.moments if moment.what in ("event", "watermark")]
-    events = [(place, moment) for place, moment in enumerate(placed) if moment.what == "event"]
+    placed = [moment for moment in script.moments if moment.what in (*_PLACED, "watermark")]
+    events = [(place, moment) for place, moment in enumerate(placed) if moment.what in _PLACED]
     source = ScriptSource(step, events, ended=True, interruptions=Interruptions())
     operator = SourceOperator(step, stream.type, source.partitions, source.format)
     arrivals = source.read(len(events)) if events else None
@@ -275,6 +285,19 @@ def _written(step: SourceStep, at: int) -> Any:
         return ms_iso(at)
     clocks = pl.Series([at]).cast(pl.Datetime("ms", "UTC")).dt.convert_time_zone(form.zone or "UTC")
     return clocks.dt.strftime(form.format)[0]
+
+
+def _arrivals(moments: Sequence[Moment]) -> list[int | None]:
+    """When each came; a decision that does not say so, with what came before it."""
+    known = [moment.arrival for moment in moments if moment.what == "event" and moment.arrival is not None]
+    found: list[int | None] = []
+    for moment in moments:
+        if moment.what == "event" or not known:
+            found.append(moment.arrival if moment.what == "event" else None)
+        else:
+            last = next((one for one in reversed(found) if one is not None), known[0])
+            found.append(last if moment.arrival is None else moment.arrival)
+    return found
 
 
 def _timestamp(step: SourceStep, moment: Moment) -> int:

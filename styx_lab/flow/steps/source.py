@@ -31,6 +31,7 @@ class SourceStep(Step):
     max_future_ms: int
     form: TimeForm = _PLAIN
     watermark: Punctuated | OwnWatermark | None = None
+    idle_ms: int | None = None
 
     verb: ClassVar[str] = "source"
 
@@ -56,6 +57,7 @@ class SourceStep(Step):
             "max_future_ms": self.max_future_ms,
             **self.form.to_json(),
             **({} if self.watermark is None else {"watermark": self.watermark.to_json()}),
+            **({} if self.idle_ms is None else {"idle_ms": self.idle_ms}),
         }
 
     @classmethod
@@ -71,6 +73,7 @@ class SourceStep(Step):
             details["max_future_ms"],
             TimeForm.from_json(details),
             watermark_from_json(stored, where=f"source {name!r}") if (stored := details.get("watermark")) else None,
+            details.get("idle_ms"),
         )
 
     def summary(self) -> str:
@@ -78,4 +81,5 @@ class SourceStep(Step):
         keyed = f", by {', '.join(self.key)}" if self.key else ""
         time = "of the source" if self.time == SOURCE_TIMESTAMP else f"{self.time}{self.form}"
         delay = f"up to {duration_text(self.max_delay_ms)} out of order"
-        return f"time {time}, {delay if self.watermark is None else f'watermark {self.watermark}'}{keyed}"
+        idle = "" if self.idle_ms is None else f", idle after {duration_text(self.idle_ms)}"
+        return f"time {time}, {delay if self.watermark is None else f'watermark {self.watermark}'}{idle}{keyed}"

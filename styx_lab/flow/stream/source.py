@@ -30,6 +30,7 @@ def source(  # noqa: PLR0913 -- what a source is has many sides; all but one or 
     time_zone: str | None = None,
     time_format: str | None = None,
     watermark: Watermark | None = None,
+    idle_after: Duration | None = None,
 ) -> Stream:
     """Where a flow's events come in: a stream of RawEvents.
 
@@ -54,6 +55,9 @@ def source(  # noqa: PLR0913 -- what a source is has many sides; all but one or 
             clocks there skipped is a dead letter; of one that they showed twice the earlier instant is taken.
         time_format: how text is written when it is not ISO 8601, in the signs of Polars' `strptime`.
         watermark: another strategy than a greatest delay: `Ascending()`, `Punctuated(...)`, `OwnWatermark(...)`.
+        idle_after: a partition of a live source from which nothing comes for so long does not hold the watermark until
+            its next event. By default every partition holds it for ever. A file is never idle; what a recording says
+            of it is repeated.
 
     An event without a usable time becomes a dead letter: `no_time` (null, or no timestamp), `bad_time` (no such text,
     NaN, not in the years 1 to 9999, skipped by the clocks of the zone), `far_future`; so does one that says a watermark
@@ -78,6 +82,7 @@ def source(  # noqa: PLR0913 -- what a source is has many sides; all but one or 
         duration_ms(max_future, where=f"{where}, max_future"),
         TimeForm(time_unit, time_zone, time_format),
         strategy,
+        None if idle_after is None else duration_ms(idle_after, where=f"{where}, idle_after"),
     )
     return Stream((step,), Port(step.name), step.infer([])[OUT])
 
