@@ -21,8 +21,11 @@ __all__ = ["WatermarkTracker"]
 
 
 @njit(cache=True, nogil=True)
-def _follow(says, places, idle, arrivals, greatest, holds, current, clock, bound, marks, moved, clocks):  # type: ignore[no-untyped-def]  # noqa: PLR0913
-    """Fill `marks` and `clocks` where the watermark moves (`moved`); give the last watermark and clock."""
+def _follow(says, places, idle, arrivals, greatest, holds, current, clock, bound, marks, moved, clocks, quiet):  # type: ignore[no-untyped-def]  # noqa: PLR0913
+    """Fill `marks` and `clocks` where the watermark moves (`moved`); give the last watermark and clock.
+
+    `quiet` says after which entries no partition holds the watermark (1) or one does (0); the others are -1.
+    """
     lowest = -1
     for i in range(len(says)):
         place = places[i]
@@ -40,6 +43,7 @@ def _follow(says, places, idle, arrivals, greatest, holds, current, clock, bound
             for other in range(len(greatest)):
                 if holds[other] and (lowest == -1 or greatest[other] < greatest[lowest]):
                     lowest = other
+            quiet[i] = lowest == -1
             if lowest != -1 and greatest[lowest] != MIN_WATERMARK and greatest[lowest] - bound - 1 > current:
                 current = greatest[lowest] - bound - 1
                 marks[i] = current
@@ -72,6 +76,13 @@ class WatermarkTracker:
         """The watermark after the last event, epoch ms."""
         self.clock = MIN_WATERMARK
         """The newest arrival time so far, epoch ms."""
+        self.stepped = MIN_WATERMARK
+        """The clock of the last step."""
+        self.changes: list[tuple[int, int, bool]] = []
+        """Where in the last slice the source as a whole became idle or came back: order, clock, whether idle."""
+        self.silent_before = False
+        """Whether no partition held the watermark before the last slice."""
+        self.stepped_before = self.clock_before = MIN_WATERMARK
 
     @property
     def newest(self) -> int:
@@ -119,6 +130,8 @@ class WatermarkTracker:
         marks = np.empty(len(times), np.int64)
         clocks = np.empty(len(times), np.int64)
         moved = np.zeros(len(times), np.bool_)
+        quiet = np.full(len(times), -1, np.int64)
+        self.rest()
         self._newest = max(self._newest, int(times.max(initial=MIN_WATERMARK)))
         self.watermark, self.clock = (
             int(value)
@@ -135,9 +148,27 @@ class WatermarkTracker:
                 marks,
                 moved,
                 clocks,
+                quiet,
             )
         )
+        silent = self.silent_before
+        for row in np.flatnonzero(quiet != -1).tolist():
+            if bool(quiet[row]) != silent:
+                silent = not silent
+                self.changes.append((int(orders[row]) + 1, int(clocks[row]), silent))
+        if moved.any():
+            self.stepped = int(clocks[moved][-1])
         return Steps(orders[moved] + 1, marks[moved], clocks[moved])
+
+    def rest(self) -> None:
+        """A slice begins, which may have nothing of this source."""
+        self.changes = []
+        self.silent_before, self.stepped_before, self.clock_before = self.silent, self.stepped, self.clock
+
+    @property
+    def silent(self) -> bool:
+        """Whether no partition holds the watermark: the source as a whole is idle."""
+        return not self._holds.any()
 
     def to_json(self) -> dict[str, object]:
         """The tracker's state."""
@@ -148,6 +179,7 @@ class WatermarkTracker:
             "clock": self.clock,
             "newest": self._newest,
             "idle": self.idle,
+            "stepped": self.stepped,
         }
 
     def from_json(self, value: Mapping[str, Any]) -> None:
@@ -162,3 +194,5 @@ class WatermarkTracker:
         # Older states had neither idle partitions nor watermarks of the events' own.
         newest = max(value["greatest"], default=MIN_WATERMARK)
         self._newest = int(value.get("newest", newest))
+        self.stepped = int(value.get("stepped", self.clock))
+        self.rest()

@@ -191,10 +191,7 @@ class LiveFlow:
 
     def feed(self, piece: Slice) -> None:
         """Feed a slice of the input's sequence."""
-        emissions = {
-            name: source.take(piece.arrivals[name], piece.sequence[name]) if name in piece.arrivals else source.idle()
-            for name, source in self._plan.sources.items()
-        }
+        emissions = self._plan.take(piece)
         self._count += len(piece)
         self._watch.seen(piece)
         self._pass_on(emissions)

@@ -66,31 +66,32 @@ class SourceOperator:
         self._header = tuple(header)
         self._sayings = _sayings(step)
         bound = step.max_delay_ms if self._sayings is None else None
-        self._tracker = WatermarkTracker(partitions, bound_ms=bound)
+        self.tracker = WatermarkTracker(partitions, bound_ms=bound)
+        """Follows the watermark."""
 
     @property
     def partitions(self) -> list[int]:
         """The partitions known so far."""
-        return self._tracker.partitions
+        return self.tracker.partitions
 
     @property
     def idle_partitions(self) -> list[int]:
         """Those of them that do not hold the watermark now."""
-        return self._tracker.idle
+        return self.tracker.idle
 
     @property
     def watermark(self) -> int:
         """The source's watermark now, epoch ms."""
-        return self._tracker.watermark
+        return self.tracker.watermark
 
     @property
     def newest(self) -> int:
         """The greatest event time seen, epoch ms."""
-        return self._tracker.newest
+        return self.tracker.newest
 
     def take(self, arrivals: Arrivals, sequence: Int64s) -> Emission:
         """The next arrivals; `sequence` numbers them within the whole flow's input (rising)."""
-        before = self._tracker.watermark
+        before = self.tracker.watermark
         idle = np.empty(0, np.int64) if arrivals.idle is None else np.flatnonzero(arrivals.idle)
         decisions = set(idle.tolist())
         if decisions:
@@ -124,7 +125,7 @@ class SourceOperator:
             said, kept = self._said(frame, times, good, arrivals, reasons)
             frame, good, times, says = frame.filter(pl.Series(kept)), good[kept], times[kept], said[kept]
         if arrivals.arrival is None:
-            arrived = np.maximum.accumulate(np.maximum(times, self._tracker.clock))
+            arrived = np.maximum.accumulate(np.maximum(times, self.tracker.clock))
         else:
             arrived = arrivals.arrival[good]
         order = sequence[good] * 2
@@ -163,13 +164,13 @@ class SourceOperator:
         """The watermark steps of the good events and of the idle decisions, in their order."""
         if self._step.idle_ms is None or not len(idle):
             # A recording's decisions are for those who ask for them.
-            return self._tracker.follow(times, arrivals.partition[good], arrived, sequence[good] * 2, says=says)
+            return self.tracker.follow(times, arrivals.partition[good], arrived, sequence[good] * 2, says=says)
         rows = np.concatenate([good, idle])
         arranged = np.argsort(rows, kind="stable")
         rows = rows[arranged]
         nothing = np.full(len(idle), NO_TIME, np.int64)
         decided = nothing if arrivals.arrival is None else arrivals.arrival[idle]
-        return self._tracker.follow(
+        return self.tracker.follow(
             np.concatenate([times, nothing])[arranged],
             arrivals.partition[rows],
             np.concatenate([arrived, decided])[arranged],
@@ -200,19 +201,20 @@ class SourceOperator:
 
     def end(self, order: int) -> Emission:
         """The end of input: the watermark at infinity."""
-        before = self._tracker.watermark
-        self._tracker.watermark = MAX_WATERMARK
-        clock = 0 if self._tracker.clock == NO_TIME else self._tracker.clock
+        before = self.tracker.watermark
+        self.tracker.watermark = MAX_WATERMARK
+        clock = 0 if self.tracker.clock == NO_TIME else self.tracker.clock
         steps = Steps(np.array([order], np.int64), np.array([MAX_WATERMARK], np.int64), np.array([clock], np.int64))
         return Emission({OUT: Batch(self._empty(), np.empty(0, np.int64), before, steps)})
 
     def idle(self) -> Emission:
         """A slice in which this source had nothing."""
-        return Emission({OUT: Batch(self._empty(), np.empty(0, np.int64), self._tracker.watermark)})
+        self.tracker.rest()
+        return Emission({OUT: Batch(self._empty(), np.empty(0, np.int64), self.tracker.watermark)})
 
     def snapshot(self) -> State:
         """The watermark of each partition, and what a watermark of the user's own keeps."""
-        meta: dict[str, Any] = {"watermark": self._tracker.to_json()}
+        meta: dict[str, Any] = {"watermark": self.tracker.to_json()}
         if self._sayings is not None:
             meta["said"] = self._sayings.to_json()
         return State(meta=meta)
@@ -220,7 +222,7 @@ class SourceOperator:
     def restore(self, states: Sequence[State]) -> None:
         """Go on from a snapshot."""
         meta = State.union(states, where=self._step.where).meta
-        self._tracker.from_json(meta["watermark"])
+        self.tracker.from_json(meta["watermark"])
         if self._sayings is not None:
             self._sayings.from_json(meta["said"])
 

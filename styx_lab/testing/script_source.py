@@ -289,7 +289,8 @@ def _written(step: SourceStep, at: int) -> Any:
 
 def _arrivals(moments: Sequence[Moment]) -> list[int | None]:
     """When each came; a decision that does not say so, with what came before it."""
-    known = [moment.arrival for moment in moments if moment.what == "event" and moment.arrival is not None]
+    events = [moment for moment in moments if moment.what == "event"] or moments
+    known = [moment.arrival for moment in events if moment.arrival is not None]
     found: list[int | None] = []
     for moment in moments:
         if moment.what == "event" or not known:

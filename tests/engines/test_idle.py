@@ -258,7 +258,11 @@ def test_in_a_notebook_time_passes_when_somebody_looks() -> None:
     live.tick()
     assert live.result().counters["one"]["idle"] == 2
     assert live.result().counters["two"]["idle"] == 1
-    assert live.finish().summary["events"] == 4
+    assert live.result().outputs["counts"].height == 3, "the one that is quiet does not hold the other"
+    live.emit({"ts": 200, "card_id": "a"}, source="one")
+    result = live.finish()
+    assert result.outputs["late"]["ts"].to_list() == [200], "who comes back never lowers the watermark"
+    assert result.summary["events"] == 5
 
 
 def test_what_stood_still_as_a_whole_heard_nothing_from_anybody(tmp_path: Path) -> None:

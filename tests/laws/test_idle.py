@@ -129,6 +129,51 @@ def test_a_source_that_does_not_ask_takes_no_notice(engine: Any) -> None:
     assert late(script.event(event(6), partition=1), engine, idle_after=None) == []
 
 
+ENTRIES = st.lists(
+    st.tuples(st.sampled_from(["payments", "refunds"]), st.integers(0, 1), st.one_of(st.none(), st.integers(0, 60))),
+    max_size=20,
+)
+
+
+def plain(entries: list[tuple[str, int, int | None]]) -> list[int]:
+    """The events that come late for windows of 1 ms behind the union, by the definition; None is an idle decision."""
+    names = ("payments", "refunds")
+    known = {name: {partition for of, partition, _ in entries if of == name} or {0} for name in names}
+    greatest: dict[tuple[str, int], int] = {}
+    active = {name: set(known[name]) for name in names}
+    marks, found = dict.fromkeys(names, -(2**63)), []
+    for name, partition, ts in entries:
+        if ts is None:
+            active[name].discard(partition)
+        else:
+            if min(marks.values()) >= ts:
+                found.append(ts)
+            active[name].add(partition)
+            greatest[name, partition] = max(greatest.get((name, partition), ts), ts)
+        if active[name]:
+            own = min(greatest.get((name, one), -(2**62)) for one in active[name])
+            marks[name] = max(marks[name], own - 1)
+        spoken = [marks[one] for one in names if active[one]]
+        for one in names:
+            if not active[one] and spoken:
+                marks[one] = max(marks[one], min(spoken))
+    return found
+
+
+@given(ENTRIES)
+def test_sources_that_meet_are_the_definition(entries: list[tuple[str, int, int | None]]) -> None:
+    script = Script()
+    for place, (name, partition, ts) in enumerate(entries):
+        if ts is None:
+            script = script.idle_partition(partition, at=place, source=name)
+        else:
+            script = script.event(event(ts), arrival=place, partition=partition, source=name)
+    both = payments().union(payments("refunds"))
+    windows = both.window(styx.Tumbling("1ms"), n=agg.count())
+    played = script.end().run(styx.flow("f", windows.late.to("late")), batch=3)
+    assert [row["ts"] for row in played.rows("late")] == plain(entries)
+
+
 def record(path: Path) -> Path:
     with RecordingWriter(path, name="payments", schema=Schema(SCHEMA), time="ts") as writer:
         writer.idle(2, at=99)
