@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from polars import col
 
     from styx_lab.connectors import Recording
+    from styx_lab.core.events import SOURCE_TIMESTAMP
     from styx_lab.core.schema import Schema
     from styx_lab.engines.result import Result
     from styx_lab.engines.runner.runner import RunSettings
@@ -51,19 +52,25 @@ if TYPE_CHECKING:
     from styx_lab.flow.process import BroadcastState, ListState, MapState, Process, ValueState
     from styx_lab.flow.stream import Stream, source
     from styx_lab.flow.table import table
+    from styx_lab.flow.watermark import Ascending, BoundedDelay, OwnWatermark, Punctuated
     from styx_lab.flow.window import Sliding, Tumbling
     from styx_lab.lab import Monitor, load_ipython_extension
     from styx_lab.stores import SqliteStore
     from styx_lab.workbench import list_jobs, live, promote, replay, run_bundle, show, train
 
 __all__ = [
+    "SOURCE_TIMESTAMP",
+    "Ascending",
+    "BoundedDelay",
     "BroadcastState",
     "Flow",
     "ListState",
     "MapState",
     "Monitor",
+    "OwnWatermark",
     "Pattern",
     "Process",
+    "Punctuated",
     "Recording",
     "Result",
     "RunSettings",
@@ -107,6 +114,10 @@ __all__ = [
 
 _HOMES: Final = {
     "BroadcastState": "styx_lab.flow.process",
+    "Ascending": "styx_lab.flow.watermark",
+    "BoundedDelay": "styx_lab.flow.watermark",
+    "OwnWatermark": "styx_lab.flow.watermark",
+    "Punctuated": "styx_lab.flow.watermark",
     "Flow": "styx_lab.flow.flow",
     "ListState": "styx_lab.flow.process",
     "MapState": "styx_lab.flow.process",
@@ -116,6 +127,7 @@ _HOMES: Final = {
     "Recording": "styx_lab.connectors",
     "Result": "styx_lab.engines.result",
     "RunSettings": "styx_lab.engines.runner.runner",
+    "SOURCE_TIMESTAMP": "styx_lab.core.events",
     "Schema": "styx_lab.core.schema",
     "Sliding": "styx_lab.flow.window",
     "SqliteStore": "styx_lab.stores",

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
 
 from styx_lab.connectors.formats.decode import decode
@@ -182,9 +183,31 @@ class Recording:
             partitions=about.partitions,
             truth=about.truth,
         ) as writer:
-            for rows in self.blocks(start, stop):
+            for partition, at in self._idle_at(start):
+                writer.idle(partition, at=at)
+            row = start
+            for decision in [one for one in about.idle if start < one["row"] <= stop]:
+                for rows in self.blocks(row, decision["row"]):
+                    writer.write_rows(rows)
+                row = decision["row"]
+                writer.idle(decision["partition"], at=decision["at"])
+            for rows in self.blocks(row, stop):
                 writer.write_rows(rows)
         return Recording.open(to)
+
+    def _idle_at(self, row: int) -> list[tuple[int, int]]:
+        """The partitions that are idle before an event, and when that was decided."""
+        found: dict[int, tuple[int, int]] = {}
+        for decision in self.about.idle:
+            if decision["row"] <= row:
+                found[decision["partition"]] = (decision["row"], decision["at"])
+        # An event since then has brought its partition back.
+        for since in sorted({since for since, _ in found.values()}):
+            for rows in self.blocks(since, row):
+                for partition in rows["partition"].unique().to_list():
+                    if partition in found and found[partition][0] == since:
+                        del found[partition]
+        return [(partition, at) for partition, (_, at) in found.items()]
 
 
 class RecordingSource:
@@ -206,6 +229,7 @@ class RecordingSource:
 
     Partitions, offsets, both times and the order are those of the recorded source. A block of rows is held at a time.
     The position is the number of rows before the next one. A tombstone (a null payload) is broken, with that reason.
+    A decision that a partition was idle comes where it was made.
 
     Raises:
         InputMissingError, DataError: see `Recording.open`.
@@ -220,10 +244,18 @@ class RecordingSource:
         self.name = str(path)
         self.partitions: tuple[int, ...] = tuple(self.recording.about.partitions)
         self._rows = self.recording._rows
+        self._idle = self.recording.about.idle
         self._next = 0
+        self._decided = 0
 
     def read(self, most: int) -> Arrivals | None:
-        """The next events, at most `most`; `None` at the end."""
+        """The next events, at most `most`, or the next decision that a partition was idle; `None` at the end."""
+        if self._decided < len(self._idle):
+            decision = self._idle[self._decided]
+            if decision["row"] <= self._next:
+                self._decided += 1
+                return _decided(decision)
+            most = min(most, decision["row"] - self._next)
         rows = self._rows.slice(self._next, most)
         if not rows.height:
             return None
@@ -231,17 +263,21 @@ class RecordingSource:
         return _arrivals(rows)
 
     def position(self) -> Any:
-        """The rows before the next one."""
-        return {"row": self._next}
+        """The rows, and where there are any the decisions, before the next one."""
+        return {"row": self._next} | ({"idle": self._decided} if self._idle else {})
 
     def seek(self, position: Any) -> None:
         """Go to a position."""
-        (row,) = position_of(position, ("row",), where=self.name)
+        decided = 0
+        if self._idle:
+            row, decided = position_of(position, ("row", "idle"), where=self.name)
+        else:
+            (row,) = position_of(position, ("row",), where=self.name)
         if row > len(self._rows):
             raise DataError(
                 "there are fewer events than that", where=self.name, got=row, hint="name the same recording"
             )
-        self._next = row
+        self._next, self._decided = row, decided
 
     def close(self) -> None:
         """Let go of the block."""
@@ -257,6 +293,17 @@ def _arrivals(rows: pl.DataFrame) -> Arrivals:
         timestamp=rows["timestamp"].to_numpy(),
         payloads=payload.fill_null(b"").to_list(),
         broken=dict.fromkeys(payload.is_null().arg_true(), "tombstone") or None,
+    )
+
+
+def _decided(decision: dict[str, Any]) -> Arrivals:
+    return Arrivals(
+        np.array([decision["partition"]], np.int32),
+        np.array([-1], np.int64),
+        np.array([decision["at"]], np.int64),
+        np.array([-1], np.int64),
+        payloads=[b""],
+        idle=np.array([True]),
     )
 
 

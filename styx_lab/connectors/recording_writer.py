@@ -19,9 +19,10 @@ import numpy as np
 import polars as pl
 
 from styx_lab.connectors.parquet_rows import BLOCK
-from styx_lab.connectors.recording_about import METADATA_KEY, About
+from styx_lab.connectors.recording_about import IDLE_FORMAT, METADATA_KEY, RECORDING_FORMAT, About
 from styx_lab.connectors.recording_content import NUMBERS, RECORDING_COLUMNS, ContentHash
 from styx_lab.connectors.recording_seal import seal
+from styx_lab.core.events import SOURCE_TIMESTAMP
 from styx_lab.core.schema import Schema
 from styx_lab.errors import DataError, OutputError
 
@@ -47,7 +48,7 @@ class RecordingWriter:
         path: the file to write; one that is there is replaced when this one is whole.
         name: what the recorded source is called.
         schema: the columns of the payloads.
-        time: the column with the event time.
+        time: the column with the event time, or `SOURCE_TIMESTAMP`.
         key: the key's columns.
         partitions: those known before the first event; by default those that occur.
         truth: a note on what is known to be in it.
@@ -74,7 +75,7 @@ class RecordingWriter:
         self.path = Path(path)
         if not self.path.name.endswith(_SUFFIX):
             raise DataError("a recording has another suffix", where=str(path), hint=f"name it NAME{_SUFFIX}")
-        for column in [*([time] if time else []), *key]:
+        for column in [*([time] if time and time != SOURCE_TIMESTAMP else []), *key]:
             if column not in schema:
                 raise DataError(
                     f"the schema has no column {column!r}",
@@ -85,6 +86,7 @@ class RecordingWriter:
         self._name, self._schema, self._time, self._key = name, schema, time, list(key)
         self._partitions = None if partitions is None else {int(part) for part in partitions}
         self._truth = truth
+        self._idle: list[dict[str, Any]] = []
         self._seen: set[int] = set()
         self._events = 0
         self._first: int | None = None
@@ -142,6 +144,17 @@ class RecordingWriter:
                 hint="give one entry an event in each argument: ints, and bytes",
             ) from error
         self.write_rows(rows)
+
+    def idle(self, partition: int, *, at: int) -> None:
+        """Take the decision that a partition was idle, after the events so far and before the next one.
+
+        Args:
+            partition: which.
+            at: when it was decided, epoch ms.
+        """
+        if not self._open:
+            raise OutputError("this writer is closed", where=str(self.path), hint="make another")
+        self._idle.append({"row": self._events, "partition": int(partition), "at": int(at)})
 
     def write_rows(self, rows: pl.DataFrame) -> None:
         """Take events as rows of `RECORDING_COLUMNS`, in order of arrival."""
@@ -215,7 +228,9 @@ class RecordingWriter:
             first_arrival=self._first,
             last_arrival=self._last,
             content_sha256=self._hash.hexdigest(),
+            idle=self._idle,
             truth=self._truth,
+            format=IDLE_FORMAT if self._idle else RECORDING_FORMAT,
         )
 
     @contextmanager

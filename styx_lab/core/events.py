@@ -30,6 +30,7 @@ __all__ = [
     "PARTITION",
     "RAW_COLUMNS",
     "SOURCE",
+    "SOURCE_TIMESTAMP",
     "TIME",
     "EventKind",
     "canonical_json",
@@ -59,6 +60,8 @@ OFFSET: Final = "_offset"
 ORIGIN: Final = "_origin"
 """What a derived event was made from: the key with the positions of its parts, or with its window and firing."""
 DETECTED: Final = "_detected"
+SOURCE_TIMESTAMP: Final = "_timestamp"
+"""In place of a column, as `source(time=...)`: the time that the source itself gave (Kafka's) is the event time."""
 
 RAW_COLUMNS: Final[dict[str, pl.DataType]] = {
     TIME: TIME_DTYPE,

@@ -13,7 +13,18 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 import polars as pl
 
-__all__ = ["Arrivals", "EncodedFormat", "ModelRecord", "Observer", "Scorer", "Scores", "Sink", "Source", "Store"]
+__all__ = [
+    "Arrivals",
+    "EncodedFormat",
+    "ModelRecord",
+    "Observer",
+    "Scorer",
+    "Scores",
+    "Sink",
+    "Source",
+    "Store",
+    "is_live",
+]
 
 
 EncodedFormat = Literal["json", "csv", "frame"]
@@ -37,6 +48,8 @@ class Arrivals:
         broken: reasons for events that could not even be parted into columns (index -> reason); `columns` holds
             nulls there.
         broken_payloads: what those events were, as bytes, for the dead letters.
+        idle: whether each entry is no event but the decision that its partition is idle from here on (its offset is
+            -1, its payload empty or its columns null); `None` where all are events.
     """
 
     partition: np.ndarray
@@ -47,6 +60,7 @@ class Arrivals:
     columns: pl.DataFrame | None = None
     broken: Mapping[int, str] | None = None
     broken_payloads: Mapping[int, bytes] | None = None
+    idle: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.offset)
@@ -54,7 +68,11 @@ class Arrivals:
 
 @runtime_checkable
 class Source(Protocol):
-    """A replayable sequence of events, read from a position on."""
+    """A replayable sequence of events, read from a position on.
+
+    One that is read live, and now and then has nothing, says so by a further attribute `live = True` (see `is_live`);
+    it gives every event the time of its arrival, so that an event far in the future can be told.
+    """
 
     @property
     def name(self) -> str:
@@ -83,6 +101,11 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections; may be called twice."""
+
+
+def is_live(source: Source) -> bool:
+    """Whether a source is read live: only there can a partition be idle, rather than not yet read."""
+    return bool(getattr(source, "live", False))
 
 
 @runtime_checkable

@@ -1,13 +1,15 @@
-"""Where the watermark is computed: per event, from the arrival sequence, never from a timer.
+"""Where the watermark is computed: per event and idle decision, from the sequence, never from a timer.
 
-Law: a partition's watermark after an event is the greatest event time seen in it, less the bound, less 1 ms; the
-source's is the minimum over its partitions. It never goes back. Each partition known at the start holds it until its
-first event.
+Law: what an event says of its partition is its time (then the partition's watermark is the greatest so far, less the
+bound, less 1 ms) or a watermark of its own (then it is the greatest of those). The source's is the minimum over the
+partitions that hold it: each one known at the start, and each other from its first event; an idle one does not, until
+its next event. It never goes back; where no partition holds it, it stays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -19,27 +21,33 @@ __all__ = ["WatermarkTracker"]
 
 
 @njit(cache=True, nogil=True)
-def _follow(times, places, arrivals, greatest, holds, current, clock, bound, marks, moved, clocks):  # type: ignore[no-untyped-def]  # noqa: PLR0913
-    """Fill `marks` and `clocks` where the watermark moves (`moved`); give the last watermark and clock."""
+def _follow(says, places, idle, arrivals, greatest, holds, current, clock, bound, marks, moved, clocks, quiet):  # type: ignore[no-untyped-def]  # noqa: PLR0913
+    """Fill `marks` and `clocks` where the watermark moves (`moved`); give the last watermark and clock.
+
+    `quiet` says after which entries no partition holds the watermark (1) or one does (0); the others are -1.
+    """
     lowest = -1
-    for i in range(len(times)):
+    for i in range(len(says)):
         place = places[i]
         if arrivals[i] > clock:
             clock = arrivals[i]
         clocks[i] = clock
-        if times[i] > greatest[place]:
-            greatest[place] = times[i]
-            # Only the partition that has the minimum, or one that joins, can move it.
-            if lowest == -1 or place == lowest or not holds[place]:
-                holds[place] = True
-                lowest = place
-                for other in range(len(greatest)):
-                    if holds[other] and greatest[other] < greatest[lowest]:
-                        lowest = other
-                if greatest[lowest] != MIN_WATERMARK and greatest[lowest] - bound - 1 > current:
-                    current = greatest[lowest] - bound - 1
-                    marks[i] = current
-                    moved[i] = True
+        changed = holds[place] == idle[i]
+        holds[place] = not idle[i]
+        grew = not idle[i] and says[i] > greatest[place]
+        if grew:
+            greatest[place] = says[i]
+        # Only the partition that has the minimum, or one that joins or leaves, can move it.
+        if changed or lowest == -1 or (grew and place == lowest):
+            lowest = -1
+            for other in range(len(greatest)):
+                if holds[other] and (lowest == -1 or greatest[other] < greatest[lowest]):
+                    lowest = other
+            quiet[i] = lowest == -1
+            if lowest != -1 and greatest[lowest] != MIN_WATERMARK and greatest[lowest] - bound - 1 > current:
+                current = greatest[lowest] - bound - 1
+                marks[i] = current
+                moved[i] = True
     return current, clock
 
 
@@ -54,27 +62,63 @@ class WatermarkTracker:
 
     Args:
         partitions: those known before the first event. One that turns up later joins with its first event.
-        bound_ms: how far out of order events may come, ms.
+        bound_ms: how far out of order events may come, ms; None where events say their watermark themselves.
     """
 
-    def __init__(self, partitions: Sequence[int], *, bound_ms: int) -> None:
+    def __init__(self, partitions: Sequence[int], *, bound_ms: int | None) -> None:
         self._partitions = list(partitions)
         self._greatest = np.full(len(self._partitions), MIN_WATERMARK, np.int64)
         # Whether a partition counts for the minimum: from the start, or from its first event.
         self._holds = np.ones(len(self._partitions), np.bool_)
-        self._bound = bound_ms
+        self._bound = -1 if bound_ms is None else bound_ms
+        self._newest = MIN_WATERMARK
         self.watermark = MIN_WATERMARK
         """The watermark after the last event, epoch ms."""
         self.clock = MIN_WATERMARK
         """The newest arrival time so far, epoch ms."""
+        self.stepped = MIN_WATERMARK
+        """The clock of the last step."""
+        self.changes: list[tuple[int, int, bool]] = []
+        """Where in the last slice the source as a whole became idle or came back: order, clock, whether idle."""
+        self.silent_before = False
+        """Whether no partition held the watermark before the last slice."""
+        self.stepped_before = self.clock_before = MIN_WATERMARK
 
     @property
     def newest(self) -> int:
         """The greatest event time seen in any partition, epoch ms."""
-        return int(self._greatest.max()) if len(self._greatest) else MIN_WATERMARK
+        return self._newest
 
-    def follow(self, times: Int64s, partitions: np.ndarray, arrivals: Int64s, orders: Int64s) -> Steps:
-        """The steps after these events: times and arrivals in epoch ms, `orders` their places in the sequence."""
+    @property
+    def partitions(self) -> list[int]:
+        """The partitions known so far."""
+        return list(self._partitions)
+
+    @property
+    def idle(self) -> list[int]:
+        """The partitions that do not hold the watermark now."""
+        return [partition for partition, holds in zip(self._partitions, self._holds, strict=True) if not holds]
+
+    def follow(
+        self,
+        times: Int64s,
+        partitions: np.ndarray,
+        arrivals: Int64s,
+        orders: Int64s,
+        *,
+        idle: np.ndarray | None = None,
+        says: Int64s | None = None,
+    ) -> Steps:
+        """The steps after these events and decisions.
+
+        Args:
+            times: event times, epoch ms (of a decision `MIN_WATERMARK`).
+            partitions: whose each is.
+            arrivals: arrival times, epoch ms (`MIN_WATERMARK` where it is not known).
+            orders: their places in the sequence.
+            idle: whether each is no event but the decision that its partition is idle; None where all are events.
+            says: the watermark that each event says, epoch ms (`MIN_WATERMARK` for none); None for their times.
+        """
         # Most batches are of one partition, and finding the distinct ones costs more than all the rest.
         one = len(partitions) > 0 and bool((partitions == partitions[0]).all())
         for partition in partitions[:1].tolist() if one else np.unique(partitions).tolist():
@@ -91,11 +135,15 @@ class WatermarkTracker:
         marks = np.empty(len(times), np.int64)
         clocks = np.empty(len(times), np.int64)
         moved = np.zeros(len(times), np.bool_)
+        quiet = np.full(len(times), -1, np.int64)
+        self.rest()
+        self._newest = max(self._newest, int(times.max(initial=MIN_WATERMARK)))
         self.watermark, self.clock = (
             int(value)
             for value in _follow(
-                times,
+                times if says is None else says,
                 places,
+                np.zeros(len(times), np.bool_) if idle is None else idle,
                 arrivals,
                 self._greatest,
                 self._holds,
@@ -105,9 +153,27 @@ class WatermarkTracker:
                 marks,
                 moved,
                 clocks,
+                quiet,
             )
         )
+        silent = self.silent_before
+        for row in np.flatnonzero(quiet != -1).tolist():
+            if bool(quiet[row]) != silent:
+                silent = not silent
+                self.changes.append((int(orders[row]) + 1, int(clocks[row]), silent))
+        if moved.any():
+            self.stepped = int(clocks[moved][-1])
         return Steps(orders[moved] + 1, marks[moved], clocks[moved])
+
+    def rest(self) -> None:
+        """A slice begins, which may have nothing of this source."""
+        self.changes = []
+        self.silent_before, self.stepped_before, self.clock_before = self.silent, self.stepped, self.clock
+
+    @property
+    def silent(self) -> bool:
+        """Whether no partition holds the watermark: the source as a whole is idle."""
+        return not self._holds.any()
 
     def to_json(self) -> dict[str, object]:
         """The tracker's state."""
@@ -116,13 +182,22 @@ class WatermarkTracker:
             "greatest": self._greatest.tolist(),
             "watermark": self.watermark,
             "clock": self.clock,
+            "newest": self._newest,
+            "idle": self.idle,
+            "stepped": self.stepped,
         }
 
-    def from_json(self, value: dict[str, object]) -> None:
-        """Go on from a state of `to_json`."""
-        self._partitions = list(value["partitions"])  # type: ignore[call-overload]
+    def from_json(self, value: Mapping[str, Any]) -> None:
+        """Go on from a state of `to_json`, of this version or an older one."""
+        self._partitions = list(value["partitions"])
         self._greatest = np.array(value["greatest"], np.int64)
-        # Within a snapshot every partition holds: one joins at its first event, in the slice that brings it.
-        self._holds = np.ones(len(self._partitions), np.bool_)
-        self.watermark = int(value["watermark"])  # type: ignore[call-overload]
-        self.clock = int(value["clock"])  # type: ignore[call-overload]
+        # Within a snapshot every other partition holds: one joins at its first event, in the slice that brings it.
+        idle = value.get("idle", [])
+        self._holds = np.array([partition not in idle for partition in self._partitions], np.bool_)
+        self.watermark = int(value["watermark"])
+        self.clock = int(value["clock"])
+        # Older states had neither idle partitions nor watermarks of the events' own.
+        newest = max(value["greatest"], default=MIN_WATERMARK)
+        self._newest = int(value.get("newest", newest))
+        self.stepped = int(value.get("stepped", self.clock))
+        self.rest()

@@ -39,11 +39,7 @@ class Chain:
 
     def feed(self, piece: Slice) -> dict[str, pl.DataFrame]:
         """Take a slice of the input; gives the rows of every output, dead letters among them."""
-        emissions = {
-            name: source.take(piece.arrivals[name], piece.sequence[name]) if name in piece.arrivals else source.idle()
-            for name, source in self.plan.sources.items()
-        }
-        return self._pass_on(emissions)
+        return self._pass_on(self.plan.take(piece))
 
     def end(self, count: int) -> dict[str, pl.DataFrame]:
         """The end of input after `count` events: the watermark goes to infinity."""

@@ -1,19 +1,22 @@
 """The flow's one sequence of input: several sources merged in order of arrival, cut into slices, numbered.
 
 Law: the sequence depends on the sources alone, never on how large the slices are. Sources are merged by arrival time
-(by their running count where one of them did not record it), ties in the order of the flow's sources.
+(by their running count where one of them did not record it), ties in the order of the flow's sources. What an engine
+decided is an input as well: it is handed out at its number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import polars as pl
 
 from styx_lab.core.batch import Int64s
 from styx_lab.core.ports import Arrivals, Source
+from styx_lab.engines.decisions import Decision, Idle, idle_arrivals
 from styx_lab.errors import DataError
 
 __all__ = ["Feed", "Slice", "cut"]
@@ -41,6 +44,8 @@ class _Reader:
         self._at = 0
         self._count = 0
         self._latest = np.iinfo(np.int64).min
+        self.timed = False
+        """Whether what was read last has arrival times."""
 
     def __len__(self) -> int:
         return 0 if self._held is None else len(self._held) - self._at
@@ -51,6 +56,8 @@ class _Reader:
         self._from = self.source.position()
         self._held, self._at = self.source.read(most), 0
         self.ended = self._held is None
+        if self._held is not None and len(self._held):
+            self.timed = self._held.arrival is not None
 
     def keys(self, *, by_arrival: bool) -> Int64s:
         held = self._held
@@ -95,15 +102,60 @@ class Feed:
 
     Args:
         sources: the opened sources by the name of their step, in the flow's order.
+        schemas: the columns of the sources that hand out frames, for decisions; not needed without them.
     """
 
-    def __init__(self, sources: Mapping[str, Source]) -> None:
+    def __init__(
+        self, sources: Mapping[str, Source], schemas: Mapping[str, Mapping[str, pl.DataType]] | None = None
+    ) -> None:
         self._readers = {name: _Reader(source) for name, source in sources.items()}
+        self._schemas = dict(schemas or {})
+        self._decisions: list[Decision] = []
+        self._left: set[str] = set()
         self.count = 0
-        """How many events were handed out so far."""
+        """How many events and decisions were handed out so far."""
+
+    def decide(self, decisions: Sequence[Decision]) -> None:
+        """Hand out these decisions, too, each at its number: journaled ones again, or a new one at `count`.
+
+        Those of a number that is handed out already are dropped: they are in the state.
+        """
+        self._decisions += [one for one in decisions if one.number >= self.count]
+
+    @property
+    def repeating(self) -> bool:
+        """Whether decisions wait for their number: there can be no new one before them."""
+        return bool(self._decisions)
+
+    def idle(self, source: str, partition: int, *, at: int, last: bool) -> Idle:
+        """The decision that a partition is idle from here on, for `decide`.
+
+        Args:
+            source, partition: which.
+            at: epoch ms now.
+            last: whether no other partition of the source is active.
+        """
+        reader = self._readers[source]
+        leaves = last and len(self._readers) > 1 and not self._is_there(source)
+        return Idle(self.count, source, partition, at if reader.timed else None, leaves)
+
+    def returned(self) -> list[str]:
+        """The sources that had left and have something to hand out, or have ended."""
+        return [name for name in self._readers if name in self._left and self._is_there(name)]
+
+    def _is_there(self, name: str) -> bool:
+        reader = self._readers[name]
+        return bool(len(reader)) or reader.ended
 
     def next(self, most: int) -> Slice | None:
-        """The next slice of at most `most` events; empty when none are there now; None at the end of all sources."""
+        """The next slice: at most `most` events, or one decision; empty when there is nothing now; None at the end."""
+        while self._decisions and self._decisions[0].number == self.count:
+            decision = self._decisions.pop(0)
+            if isinstance(decision, Idle):
+                return self._decided(decision)
+            self._left.discard(decision.source)
+        if self._decisions:
+            most = min(most, self._decisions[0].number - self.count)
         for reader in self._readers.values():
             reader.fill(most)
         if all(reader.ended and not len(reader) for reader in self._readers.values()):
@@ -116,9 +168,21 @@ class Feed:
             return Slice({name: taken}, {name: sequence})
         return self._merge(most)
 
+    def _decided(self, decision: Idle) -> Slice:
+        reader = self._readers[decision.source]
+        arrivals = idle_arrivals(decision, reader.source.format, self._schemas.get(decision.source, {}))
+        if decision.leaves:
+            self._left.add(decision.source)
+        self.count += 1
+        return Slice({decision.source: arrivals}, {decision.source: np.array([self.count - 1], np.int64)})
+
     def _merge(self, most: int) -> Slice:
-        readers = list(self._readers.values())
-        by_arrival = all(reader._held is None or reader._held.arrival is not None for reader in readers)
+        by_arrival = all(one._held is None or one._held.arrival is not None for one in self._readers.values())
+        # Who has left is not waited for, and hands out nothing before it is back: at a number that is known.
+        names = [name for name in self._readers if name not in self._left]
+        readers = [self._readers[name] for name in names]
+        if not readers:
+            return Slice({}, {})
         keys = [reader.keys(by_arrival=by_arrival) for reader in readers]
         safe = []
         for place, own in enumerate(keys):
@@ -137,7 +201,7 @@ class Feed:
         owner = np.repeat(np.arange(len(readers)), safe)
         chosen = owner[np.lexsort((owner, merged))][:most]
         arrivals, sequence = {}, {}
-        for place, (name, reader) in enumerate(self._readers.items()):
+        for place, (name, reader) in enumerate(zip(names, readers, strict=True)):
             sequence[name] = self.count + np.flatnonzero(chosen == place).astype(np.int64)
             if len(sequence[name]):
                 arrivals[name] = reader.take(len(sequence[name]))
@@ -148,11 +212,14 @@ class Feed:
 
     def position(self) -> dict[str, Any]:
         """Where the next slice begins, as JSON."""
-        return {"count": self.count, "sources": {name: reader.position() for name, reader in self._readers.items()}}
+        found = {"count": self.count, "sources": {name: reader.position() for name, reader in self._readers.items()}}
+        return found | ({"left": sorted(self._left)} if self._left else {})
 
     def seek(self, position: Mapping[str, Any]) -> None:
         """Go to a position that `position()` gave."""
         self.count = position["count"]
+        self._left = set(position.get("left", []))
+        self._decisions = [one for one in self._decisions if one.number >= self.count]
         for name, reader in self._readers.items():
             reader.seek(position["sources"][name])
 
@@ -179,4 +246,5 @@ def cut(arrivals: Arrivals, start: int, stop: int) -> Arrivals:
         None if arrivals.columns is None else arrivals.columns[start:stop],
         moved(arrivals.broken),
         moved(arrivals.broken_payloads),
+        None if arrivals.idle is None else arrivals.idle[start:stop],
     )

@@ -19,11 +19,13 @@ from styx_lab.core.operator import Emission, Operator
 from styx_lab.core.ports import EncodedFormat, Source
 from styx_lab.core.schema import RESERVED_PREFIX
 from styx_lab.core.state import State
+from styx_lab.engines.feed import Slice
 from styx_lab.errors import CheckpointError, RunError
 from styx_lab.flow.flow import Flow
 from styx_lab.flow.steps import Port, SourceStep, To
 from styx_lab.flow.types import StreamType
 from styx_lab.operators.build import OpenModel, build
+from styx_lab.operators.meeting import Meeting, meetings
 from styx_lab.operators.source import SourceOperator
 
 __all__ = ["DEAD_LETTERS", "Inputs", "Plan", "dead_in_order", "inputs_of"]
@@ -89,6 +91,17 @@ class Plan:
                 self.sources[step.name] = SourceOperator(step, stream, given.partitions, given.format, given.header)
             elif not isinstance(step, To):
                 self.operators[step.name] = build(step, flow, self.types, open_model)
+        self._meetings = [Meeting({name: self.sources[name] for name in group}) for group in meetings(flow)]
+
+    def take(self, piece: Slice) -> dict[str, Emission]:
+        """What the sources say of a slice; those that meet and are idle go along with the others."""
+        emissions = {
+            name: source.take(piece.arrivals[name], piece.sequence[name]) if name in piece.arrivals else source.idle()
+            for name, source in self.sources.items()
+        }
+        for meeting in self._meetings:
+            meeting.settle(emissions)
+        return emissions
 
     def shown(self, step: To, batch: Batch) -> pl.DataFrame:
         """The rows of an output as a sink gets them: a notification without the columns that made it."""

@@ -7,6 +7,7 @@ own; what a tap does cannot change what the flow gives.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from threading import Event
@@ -20,7 +21,9 @@ from styx_lab.connectors import MemorySource
 from styx_lab.core.batch import Batch
 from styx_lab.core.operator import OUT, Emission, Operator
 from styx_lab.core.ports import Observer, Source
+from styx_lab.engines.decisions import Idle, idle_arrivals
 from styx_lab.engines.feed import Feed, Slice
+from styx_lab.engines.idle import IdleWatch
 from styx_lab.engines.ledger import Ledger
 from styx_lab.engines.pace import Pace
 from styx_lab.engines.plan import DEAD_LETTERS, Inputs, Plan, dead_in_order, inputs_of
@@ -77,9 +80,18 @@ class LiveFlow:
         outputs: the streamz node of each output, carrying frames; dead letters under `dead_letters`.
     """
 
-    def __init__(self, flow: Flow, inputs: Mapping[str, Inputs], open_model: OpenModel) -> None:
+    def __init__(
+        self,
+        flow: Flow,
+        inputs: Mapping[str, Inputs],
+        open_model: OpenModel,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.flow = flow
         self._plan = Plan(flow, inputs, open_model)
+        self._inputs = inputs
+        self._watch = IdleWatch(self._plan, list(inputs), clock)
         self._ledger = Ledger(flow)
         self._nodes: dict[str, _StepNode] = {}
         self._heads: dict[str, Stream] = {}
@@ -149,6 +161,7 @@ class LiveFlow:
         step = next(step for step in self.flow.sources if step.name == name)
         many = [events] if isinstance(events, Mapping) else events
         came = None if arrival is None else [arrival] * len(many)
+        self.tick()
         found = MemorySource(many, step.schema, name=f"{step.where}, emit()", arrival=came).read(len(many))
         if found is None:
             return
@@ -156,6 +169,17 @@ class LiveFlow:
         self._offsets[name] += height
         arrivals = replace(found, offset=np.arange(first, first + height, dtype=np.int64))
         self.feed(Slice({name: arrivals}, {name: np.arange(self._count, self._count + height, dtype=np.int64)}))
+
+    def tick(self) -> None:
+        """Let time pass: a source that says `idle_after` and was quiet for so long does not hold the watermark now.
+
+        `emit` does so too, before its events; between them nobody looks but who calls this.
+        """
+        for name, partition in self._watch.due():
+            decision = Idle(self._count, name, partition, at=None)
+            schema = next(step.schema.polars for step in self.flow.sources if step.name == name)
+            arrivals = idle_arrivals(decision, self._inputs[name].format, schema)
+            self.feed(Slice({name: arrivals}, {name: np.array([self._count], np.int64)}))
 
     def _source(self, name: str | None) -> str:
         known = list(self._plan.sources)
@@ -167,11 +191,9 @@ class LiveFlow:
 
     def feed(self, piece: Slice) -> None:
         """Feed a slice of the input's sequence."""
-        emissions = {
-            name: source.take(piece.arrivals[name], piece.sequence[name]) if name in piece.arrivals else source.idle()
-            for name, source in self._plan.sources.items()
-        }
+        emissions = self._plan.take(piece)
         self._count += len(piece)
+        self._watch.seen(piece)
         self._pass_on(emissions)
 
     def finish(self) -> Result:

@@ -7,7 +7,8 @@ closes no window.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,20 +16,29 @@ import polars as pl
 from styx_lab.connectors.formats.columns import nan_to_null
 from styx_lab.connectors.formats.decode import decode
 from styx_lab.core.batch import Batch, Int64s, Steps
-from styx_lab.core.events import ARRIVAL, OFFSET, PARTITION, SOURCE, TIME, canonical_lines, dead_letters
+from styx_lab.core.events import (
+    ARRIVAL,
+    OFFSET,
+    PARTITION,
+    SOURCE,
+    SOURCE_TIMESTAMP,
+    TIME,
+    canonical_lines,
+    dead_letters,
+)
 from styx_lab.core.operator import OUT, Emission
 from styx_lab.core.ports import Arrivals, EncodedFormat
 from styx_lab.core.schema import TIME_DTYPE
 from styx_lab.core.state import State
-from styx_lab.core.time import MAX_WATERMARK, MIN_WATERMARK, duration_text, iso_ms
+from styx_lab.core.time import MAX_WATERMARK, duration_text
 from styx_lab.core.watermark import WatermarkTracker
 from styx_lab.flow.steps import SourceStep
 from styx_lab.flow.types import StreamType
+from styx_lab.flow.watermark import OwnWatermark, Punctuated
+from styx_lab.operators.event_time import NO_TIME, column_times, source_times
+from styx_lab.operators.punctuation import OwnSayings, PunctuatedSayings
 
 __all__ = ["SourceOperator"]
-
-_LATEST_MS: Final = 253_402_300_799_999  # the last ms of the year 9999
-_UNKNOWN: Final = MIN_WATERMARK
 
 
 class SourceOperator:
@@ -54,47 +64,72 @@ class SourceOperator:
         self._schema = step.schema.polars
         self._format = format
         self._header = tuple(header)
-        self._tracker = WatermarkTracker(partitions, bound_ms=step.max_delay_ms)
+        self._sayings = _sayings(step)
+        bound = step.max_delay_ms if self._sayings is None else None
+        self.tracker = WatermarkTracker(partitions, bound_ms=bound)
+        """Follows the watermark."""
+
+    @property
+    def partitions(self) -> list[int]:
+        """The partitions known so far."""
+        return self.tracker.partitions
+
+    @property
+    def idle_partitions(self) -> list[int]:
+        """Those of them that do not hold the watermark now."""
+        return self.tracker.idle
 
     @property
     def watermark(self) -> int:
         """The source's watermark now, epoch ms."""
-        return self._tracker.watermark
+        return self.tracker.watermark
 
     @property
     def newest(self) -> int:
         """The greatest event time seen, epoch ms."""
-        return self._tracker.newest
+        return self.tracker.newest
 
     def take(self, arrivals: Arrivals, sequence: Int64s) -> Emission:
         """The next arrivals; `sequence` numbers them within the whole flow's input (rising)."""
-        before = self._tracker.watermark
+        before = self.tracker.watermark
+        idle = np.empty(0, np.int64) if arrivals.idle is None else np.flatnonzero(arrivals.idle)
+        decisions = set(idle.tolist())
+        if decisions:
+            # They have no payload to decode.
+            broken = {**(arrivals.broken or {}), **dict.fromkeys(decisions, "idle")}
+            arrivals = replace(arrivals, broken=broken)
         decoded = decode(arrivals, self._step.schema, format=self._format, header=self._header)
         frame, good = decoded.frame, np.asarray(decoded.good, np.int64)
-        reasons: dict[int, str] = dict(decoded.dead)
+        reasons: dict[int, str] = {row: why for row, why in decoded.dead.items() if row not in decisions}
         # JSON has no NaN.
         frame, nans = (frame, 0) if self._format == "json" else nan_to_null(frame)
-        times, refused = _event_times(frame[self._step.time])
+        # Before NaN is made null: as a time it has a reason of its own.
+        if self._step.time == SOURCE_TIMESTAMP:
+            given = arrivals.timestamp
+            times, refused = source_times(None if given is None else given[good], len(good))
+        else:
+            times, refused = column_times(decoded.frame[self._step.time], self._step.form)
         for name in self._step.key:
             for row in _nulls(frame[name]):
                 refused.setdefault(row, f"null_key: {name}")
         arrived = None if arrivals.arrival is None else arrivals.arrival[good]
         if arrived is not None:
-            far = np.flatnonzero((times > arrived + self._step.max_future_ms) & (times != _UNKNOWN))
-            for row in far.tolist():
-                ahead = duration_text(int(times[row] - arrived[row]))
-                refused.setdefault(row, f"far_future: event time is {ahead} after its arrival")
+            self._refuse_far(times, arrived, "event time", refused)
         if refused:
             reasons.update((int(good[row]), reason) for row, reason in refused.items())
             kept = np.ones(len(good), np.bool_)
             kept[list(refused)] = False
             frame, good, times = frame.filter(pl.Series(kept)), good[kept], times[kept]
-        if arrived is None:
-            arrived = np.maximum.accumulate(np.maximum(times, self._tracker.clock))
+        says: Int64s | None = None
+        if self._sayings is not None:
+            said, kept = self._said(frame, times, good, arrivals, reasons)
+            frame, good, times, says = frame.filter(pl.Series(kept)), good[kept], times[kept], said[kept]
+        if arrivals.arrival is None:
+            arrived = np.maximum.accumulate(np.maximum(times, self.tracker.clock))
         else:
-            arrived = arrivals.arrival[good] if arrivals.arrival is not None else arrived
+            arrived = arrivals.arrival[good]
         order = sequence[good] * 2
-        steps = self._tracker.follow(times, arrivals.partition[good], arrived, order)
+        steps = self._steps(arrivals, sequence, good, idle, times, arrived, says)
         stamps = [
             pl.Series(TIME, times).cast(TIME_DTYPE),
             pl.Series(ARRIVAL, arrived).cast(TIME_DTYPE),
@@ -103,7 +138,9 @@ class SourceOperator:
             pl.Series(OFFSET, arrivals.offset[good], pl.Int64),
         ]
         frame = pl.DataFrame([*frame.get_columns(), *stamps])
-        counts = {"read": len(arrivals), "decoded": len(good)}
+        counts = {"read": len(arrivals) - len(idle), "decoded": len(good)}
+        if len(idle):
+            counts["idle"] = len(idle)
         if nans:
             counts["nan_to_null"] = nans
         dead_rows = sorted(reasons)
@@ -114,25 +151,80 @@ class SourceOperator:
             counts=counts,
         )
 
+    def _steps(
+        self,
+        arrivals: Arrivals,
+        sequence: Int64s,
+        good: Int64s,
+        idle: Int64s,
+        times: Int64s,
+        arrived: Int64s,
+        says: Int64s | None,
+    ) -> Steps:
+        """The watermark steps of the good events and of the idle decisions, in their order."""
+        if self._step.idle_ms is None or not len(idle):
+            # A recording's decisions are for those who ask for them.
+            return self.tracker.follow(times, arrivals.partition[good], arrived, sequence[good] * 2, says=says)
+        rows = np.concatenate([good, idle])
+        arranged = np.argsort(rows, kind="stable")
+        rows = rows[arranged]
+        nothing = np.full(len(idle), NO_TIME, np.int64)
+        decided = nothing if arrivals.arrival is None else arrivals.arrival[idle]
+        return self.tracker.follow(
+            np.concatenate([times, nothing])[arranged],
+            arrivals.partition[rows],
+            np.concatenate([arrived, decided])[arranged],
+            sequence[rows] * 2,
+            idle=np.repeat([False, True], [len(good), len(idle)])[arranged],
+            says=None if says is None else np.concatenate([says, nothing])[arranged],
+        )
+
+    def _said(
+        self, frame: pl.DataFrame, times: Int64s, good: Int64s, arrivals: Arrivals, reasons: dict[int, str]
+    ) -> tuple[Int64s, np.ndarray]:
+        """The watermarks that events say, and which events can be taken; why the others cannot goes to `reasons`."""
+        assert self._sayings is not None
+        stamped = frame.with_columns(pl.Series(TIME, times).cast(TIME_DTYPE))
+        said, refused = self._sayings.of(stamped, times, arrivals.partition[good])
+        if arrivals.arrival is not None:
+            self._refuse_far(said, arrivals.arrival[good], "the watermark it says", refused)
+        reasons.update((int(good[row]), reason) for row, reason in refused.items())
+        kept = np.ones(len(good), np.bool_)
+        kept[list(refused)] = False
+        return said, kept
+
+    def _refuse_far(self, times: Int64s, arrived: Int64s, what: str, refused: dict[int, str]) -> None:
+        """One event far in the future must not close every window."""
+        for row in np.flatnonzero((times > arrived + self._step.max_future_ms) & (times != NO_TIME)).tolist():
+            ahead = duration_text(int(times[row] - arrived[row]))
+            refused.setdefault(row, f"far_future: {what} is {ahead} after its arrival")
+
     def end(self, order: int) -> Emission:
         """The end of input: the watermark at infinity."""
-        before = self._tracker.watermark
-        self._tracker.watermark = MAX_WATERMARK
-        clock = 0 if self._tracker.clock == _UNKNOWN else self._tracker.clock
+        before = self.tracker.watermark
+        self.tracker.watermark = MAX_WATERMARK
+        clock = 0 if self.tracker.clock == NO_TIME else self.tracker.clock
         steps = Steps(np.array([order], np.int64), np.array([MAX_WATERMARK], np.int64), np.array([clock], np.int64))
         return Emission({OUT: Batch(self._empty(), np.empty(0, np.int64), before, steps)})
 
     def idle(self) -> Emission:
         """A slice in which this source had nothing."""
-        return Emission({OUT: Batch(self._empty(), np.empty(0, np.int64), self._tracker.watermark)})
+        self.tracker.rest()
+        return Emission({OUT: Batch(self._empty(), np.empty(0, np.int64), self.tracker.watermark)})
 
     def snapshot(self) -> State:
-        """The watermark of each partition."""
-        return State(meta={"watermark": self._tracker.to_json()})
+        """The watermark of each partition, and what a watermark of the user's own keeps."""
+        meta: dict[str, Any] = {"watermark": self.tracker.to_json()}
+        if self._sayings is not None:
+            meta["said"] = self._sayings.to_json()
+        return State(meta=meta)
 
     def restore(self, states: Sequence[State]) -> None:
         """Go on from a snapshot."""
-        self._tracker.from_json(State.union(states, where=self._step.where).meta["watermark"])
+        meta = State.union(states, where=self._step.where).meta
+        self.tracker.from_json(meta["watermark"])
+        if self._sayings is not None:
+            self._sayings.from_json(meta["said"])
 
     def _empty(self) -> pl.DataFrame:
         return pl.DataFrame(schema=self._schema).with_columns(
@@ -161,30 +253,16 @@ class SourceOperator:
         return dead_letters(self._step.name, frame, reasons, [kept.get(row, line) for row, line in lines])
 
 
+def _sayings(step: SourceStep) -> PunctuatedSayings | OwnSayings | None:
+    """What reads the watermarks that events say themselves; None where their times are all they say."""
+    if isinstance(step.watermark, Punctuated):
+        return PunctuatedSayings(step.watermark)
+    if isinstance(step.watermark, OwnWatermark):
+        return OwnSayings(step.watermark, where=f"{step.where}, watermark")
+    return None
+
+
 def _nulls(column: pl.Series) -> list[int]:
     """The rows in which a column is null."""
     rows: list[int] = np.flatnonzero(column.is_null().to_numpy()).tolist() if column.null_count() else []
     return rows
-
-
-def _event_times(column: pl.Series) -> tuple[Int64s, dict[int, str]]:
-    """Epoch ms of each row (`_UNKNOWN` where there is none), and why not."""
-    refused: dict[int, str] = {}
-    if column.dtype == pl.String:
-        found: list[Any] = []
-        for row, value in enumerate(column.to_list()):
-            try:
-                found.append(None if value is None else iso_ms(value))
-            except ValueError:
-                refused[row] = f"bad_time: {value!r} is no ISO 8601 time"
-                found.append(_UNKNOWN)
-        column = pl.Series(found, dtype=pl.Int64)
-    elif column.dtype.is_temporal():
-        column = column.cast(TIME_DTYPE).to_physical()
-    if column.null_count():
-        refused.update(dict.fromkeys(_nulls(column), "no_time: the event time is null"))
-        column = column.fill_null(_UNKNOWN)
-    times = column.to_numpy().astype(np.int64)
-    for row in np.flatnonzero(np.abs(times) > _LATEST_MS).tolist():
-        refused.setdefault(row, f"bad_time: {times[row]} ms is beyond the year 9999")
-    return times, refused

@@ -17,7 +17,7 @@ from styx_lab.core.events import dead_letters
 from styx_lab.flow.expression import Expression
 from styx_lab.flow.expression.values import evaluate
 
-__all__ = ["Values", "condition_names", "truths", "values_of"]
+__all__ = ["Values", "condition_names", "refused_rows", "truths", "values_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,11 @@ def values_of(step: str, batch: Batch, expressions: Mapping[str, Expression]) ->
     kept = batch.keep(good)
     dead = dead_letters(step, batch.frame.filter(pl.Series(~good)), [refused[row] for row in sorted(refused)])
     return Values(kept, evaluate(kept.frame, expressions), dead, batch.order[~good], good)
+
+
+def refused_rows(frame: pl.DataFrame, expressions: Mapping[str, Expression]) -> dict[int, str]:
+    """Why each row that the expressions cannot take cannot be taken, by its number."""
+    return _refused(frame, expressions, 0)
 
 
 def _refused(frame: pl.DataFrame, expressions: Mapping[str, Expression], first: int) -> dict[int, str]:

@@ -28,15 +28,15 @@ class Moment:
     """One entry of a script.
 
     Attributes:
-        what: `event`, `watermark`, `crash`, `restart`, `idle` or `end`.
+        what: `event`, `idle_partition`, `watermark`, `crash`, `restart`, `idle` or `end`.
         event: of an event: its fields, the text of its key, or its payload's bytes.
         at: event time of an event, or the watermark, epoch ms.
-        arrival: when an event arrived, epoch ms.
-        partition: the partition an event came from.
+        arrival: when an event arrived, or a partition was found idle, epoch ms.
+        partition: the partition an event came from, or that is idle.
         source: the source it came from, where the flow has several.
     """
 
-    what: Literal["event", "watermark", "crash", "restart", "idle", "end"]
+    what: Literal["event", "idle_partition", "watermark", "crash", "restart", "idle", "end"]
     event: Mapping[str, Any] | str | bytes = ""
     at: int | None = None
     arrival: int | None = None
@@ -76,7 +76,8 @@ class Script:
 
         Args:
             event: its fields, by the source's schema; a text is the value of the source's one key column.
-            at: its event time, epoch ms: put into the source's time column. Without it the fields must have one.
+            at: its event time, epoch ms: put into the source's time column, in its form, or the timestamp that the
+                source gives. Without it the fields must have one.
             arrival: when it arrives, epoch ms; of the events of one source all have one, or none has.
             partition: the partition it comes from.
             source: which source, where the flow has several.
@@ -106,6 +107,28 @@ class Script:
     def idle(self, *, source: str | None = None) -> Script:
         """For a moment the source has nothing."""
         return self._then(Moment("idle", source=source))
+
+    def idle_partition(self, partition: int = 0, *, at: int | None = None, source: str | None = None) -> Script:
+        """It is decided that a partition is idle: an input, with its place in the sequence as an event has.
+
+        >>> from styx_lab.flow.flow import flow
+        >>> from styx_lab.flow.stream import source
+        >>> from styx_lab.flow.window import Tumbling
+        >>> from styx_lab.flow import aggregate as agg
+        >>> cards = source("cards", schema={"ts": "int", "card": "str"}, time="ts", key="card", idle_after="30s")
+        >>> counted = cards.window(Tumbling("10ms"), n=agg.count())
+        >>> script = Script().event("a", at=3).event("a", at=25, partition=1).idle_partition(0).event("a", at=4)
+        >>> script.end().run(flow("f", counted.late.to("late"))).rows("late")[0]["ts"]
+        4
+
+        Args:
+            partition: which.
+            at: when it is decided, epoch ms; by default with the arrival of the event before it.
+            source: whose, where the flow has several.
+
+        A source that does not say `idle_after` takes no notice.
+        """
+        return self._then(Moment("idle_partition", arrival=at, partition=partition, source=source))
 
     def end(self) -> Script:
         """The input ends: the watermark goes to infinity. Nothing can follow."""
@@ -182,7 +205,8 @@ class Script:
         >>> batch.order.tolist(), batch.steps.order.tolist(), batch.steps.mark.tolist()[:-1]
         ([0, 4], [1, 3, 7], [0, 10])
 
-        Each event and each `watermark` has a place in the sequence; crashes, restarts and idle moments have none.
+        Each event, each idle partition and each `watermark` has a place in the sequence; crashes, restarts and idle
+        moments have none.
 
         Raises:
             FlowError: when the stream is more than a source, or the script does not fit it.

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
 
 from styx_lab.connectors import MemorySource
 from styx_lab.core.batch import Batch, Steps
-from styx_lab.core.events import ARRIVAL
+from styx_lab.core.events import ARRIVAL, SOURCE_TIMESTAMP
 from styx_lab.core.operator import OUT
 from styx_lab.core.ports import Arrivals, EncodedFormat
 from styx_lab.core.time import MAX_WATERMARK, ms_iso
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from styx_lab.testing.script import Moment, Script
 
 __all__ = ["Crash", "Interruptions", "ScriptSource", "script_batch", "script_sources"]
+
+
+_PLACED: Final = ("event", "idle_partition")
+"""The moments that have a place in the source's sequence."""
 
 
 class Crash(Exception):
@@ -72,10 +77,10 @@ class ScriptSource:
     def __init__(
         self, step: SourceStep, moments: Sequence[tuple[int, Moment]], *, ended: bool, interruptions: Interruptions
     ) -> None:
-        events = [moment for _, moment in moments if moment.what == "event"]
+        events = [moment for _, moment in moments if moment.what in _PLACED]
         written = any(isinstance(moment.event, bytes) for moment in events)
-        found = [_fields(step, moment) for moment in events]
-        arrivals = [moment.arrival for moment in events]
+        found = [_fields(step, moment) if moment.what == "event" else {} for moment in events]
+        arrivals = _arrivals(events)
         if None in arrivals and any(arrival is not None for arrival in arrivals):
             raise FlowError("all events of a source have an arrival, or none has", where=step.where, got=arrivals)
         self._memory = MemorySource(
@@ -86,10 +91,12 @@ class ScriptSource:
             arrival=None if not events or None in arrivals else arrivals,  # type: ignore[arg-type]
         )
         self._has_arrival = bool(events) and None not in arrivals
+        self._timestamps = np.array([_timestamp(step, moment) for moment in events], np.int64)
+        self._idle = np.array([moment.what == "idle_partition" for moment in events], np.bool_)
         self._marks: list[tuple[int, int, str]] = []
         row = 0
         for number, moment in moments:
-            if moment.what == "event":
+            if moment.what in _PLACED:
                 row += 1
             else:
                 self._marks.append((row, number, moment.what))
@@ -139,7 +146,12 @@ class ScriptSource:
             self._interruptions.paused = True
             self._interruptions.stop.set()
             return self._nothing()
-        return found
+        return None if found is None else self._with_decisions(found, row)
+
+    def _with_decisions(self, found: Arrivals, row: int) -> Arrivals:
+        found = replace(found, timestamp=self._timestamps[row : row + len(found)])
+        idle = self._idle[row : row + len(found)]
+        return replace(found, idle=idle, offset=np.where(idle, -1, found.offset)) if idle.any() else found
 
     def _nothing(self) -> Arrivals:
         written = self.format == "json"
@@ -147,6 +159,7 @@ class ScriptSource:
             np.empty(0, np.int32),
             np.empty(0, np.int64),
             np.empty(0, np.int64) if self._has_arrival else None,
+            np.empty(0, np.int64),
             payloads=[] if written else None,
             columns=None if written else pl.DataFrame(schema=self._schema),
         )
@@ -186,7 +199,7 @@ def script_sources(script: Script, flow: Flow, interruptions: Interruptions) -> 
             continue
         if moment.source is not None:
             name = moment.source
-        elif moment.what == "event" and len(steps) > 1:
+        elif moment.what in _PLACED and len(steps) > 1:
             raise FlowError(
                 "the flow has several sources: say which",
                 where=f"Script, moment {number}",
@@ -214,8 +227,8 @@ def script_batch(script: Script, stream: Stream) -> Batch:
         raise FlowError(
             "batch() takes the stream of a source", where="Script.batch()", hint="source(...), without verbs"
         )
-    placed = [moment for moment in script.moments if moment.what in ("event", "watermark")]
-    events = [(place, moment) for place, moment in enumerate(placed) if moment.what == "event"]
+    placed = [moment for moment in script.moments if moment.what in (*_PLACED, "watermark")]
+    events = [(place, moment) for place, moment in enumerate(placed) if moment.what in _PLACED]
     source = ScriptSource(step, events, ended=True, interruptions=Interruptions())
     operator = SourceOperator(step, stream.type, source.partitions, source.format)
     arrivals = source.read(len(events)) if events else None
@@ -256,9 +269,41 @@ def _fields(step: SourceStep, moment: Moment) -> dict[str, Any] | bytes:
         fields: dict[str, Any] = {step.key[0]: moment.event}
     else:
         fields = dict(moment.event)
-    if moment.at is not None:
-        fields[step.time] = moment.at if step.schema[step.time] == "int" else ms_iso(moment.at)
+    if moment.at is not None and step.time != SOURCE_TIMESTAMP:
+        fields[step.time] = _written(step, moment.at)
     return fields
+
+
+def _written(step: SourceStep, at: int) -> Any:
+    """A time as the source's time column says it."""
+    word, form = step.schema[step.time], step.form
+    if word == "float":
+        return at / 1_000
+    if word == "int":
+        return at // 1_000 if form.unit == "s" else at * {"ms": 1, "us": 1_000, "ns": 1_000_000}[form.unit]
+    if form.format is None:
+        return ms_iso(at)
+    clocks = pl.Series([at]).cast(pl.Datetime("ms", "UTC")).dt.convert_time_zone(form.zone or "UTC")
+    return clocks.dt.strftime(form.format)[0]
+
+
+def _arrivals(moments: Sequence[Moment]) -> list[int | None]:
+    """When each came; a decision that does not say so, with what came before it."""
+    events = [moment for moment in moments if moment.what == "event"] or moments
+    known = [moment.arrival for moment in events if moment.arrival is not None]
+    found: list[int | None] = []
+    for moment in moments:
+        if moment.what == "event" or not known:
+            found.append(moment.arrival if moment.what == "event" else None)
+        else:
+            last = next((one for one in reversed(found) if one is not None), known[0])
+            found.append(last if moment.arrival is None else moment.arrival)
+    return found
+
+
+def _timestamp(step: SourceStep, moment: Moment) -> int:
+    """What the source itself says of an event's time; -1 is nothing."""
+    return moment.at if step.time == SOURCE_TIMESTAMP and moment.at is not None else -1
 
 
 def _payload(found: dict[str, Any] | bytes) -> bytes:

@@ -98,6 +98,7 @@ def _events(source: Source, arrivals: Arrivals, most: int) -> list[tuple[Any, ..
             content[row],
             types,
             broken.get(row),
+            arrivals.idle is not None and bool(arrivals.idle[row]),
         )
         for row in range(count)
     ]
@@ -110,7 +111,10 @@ def _same(value: Any) -> Any:
 
 def _check_offsets(events: list[tuple[Any, ...]]) -> None:
     newest: dict[int, int] = {}
-    for partition, offset, *_ in events:
+    for partition, offset, *_, idle in events:
+        if idle:
+            assert offset == -1, f"a decision that a partition is idle has no offset but -1; got {offset}"
+            continue
         assert offset > newest.get(partition, -1), (
             f"offsets rise in each partition; partition {partition} has {offset} after {newest[partition]}"
         )

@@ -1,4 +1,5 @@
-"""The journal: what was committed, in order. Its last good line is the only truth about how far a job has got.
+"""The journal: what was committed and what was decided, in order. Its last good line is the only truth about how far a
+job has got.
 
 Law (crash anywhere): appending one line, flushed to disk, is the atomic point of a commit. A line that was cut off by
 a crash was never committed; a line that is damaged anywhere else is refused.
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from styx_lab.core.events import canonical_json
+from styx_lab.engines.decisions import Decision, decision_of, kind_and_fields
 from styx_lab.engines.runner.durable import cannot_write, sync_folder
 from styx_lab.errors import CheckpointError
 
@@ -28,7 +30,7 @@ class Commit:
     Attributes:
         number: from 1, without gaps.
         epoch: which start of the job made it.
-        count: input events whose effects are committed, since the beginning.
+        count: input events and decisions whose effects are committed, since the beginning.
         segments: for each output with rows: the file's name, its rows and its SHA-256.
         ended: whether the end of input is committed.
     """
@@ -46,6 +48,8 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.commits: list[Commit] = []
+        self.decisions: list[Decision] = []
+        """What the engine decided, in the order in which it took effect."""
         self.epoch = 0
         """How often the job was started."""
         good = 0
@@ -54,6 +58,8 @@ class Journal:
                 good = end
                 if kind == "commit":
                     self.commits.append(Commit(**value))
+                elif kind in ("idle", "back"):
+                    self.decisions.append(decision_of(kind, value))
                 else:
                     self.epoch = value["epoch"]
         try:
@@ -82,6 +88,11 @@ class Journal:
             },
         )
         self.commits.append(commit)
+
+    def decide(self, decision: Decision) -> None:
+        """Keep a decision before it takes effect, so that it is repeated after a crash."""
+        self._append(*kind_and_fields(decision))
+        self.decisions.append(decision)
 
     @property
     def last(self) -> Commit:

@@ -16,9 +16,11 @@ from pathlib import Path
 from threading import Event
 from typing import Final, Literal
 
-from styx_lab.core.ports import Observer, Source
+from styx_lab.core.ports import Observer, Source, is_live
 from styx_lab.engines.chain import Chain
+from styx_lab.engines.decisions import Back, Decision
 from styx_lab.engines.feed import Feed
+from styx_lab.engines.idle import IdleWatch
 from styx_lab.engines.ledger import Counters
 from styx_lab.engines.pace import Pace
 from styx_lab.engines.plan import inputs_of
@@ -41,6 +43,12 @@ __all__ = ["Outcome", "RunSettings", "run"]
 
 _KEPT_CHECKPOINTS: Final = 2
 _IDLE_SECONDS: Final = 0.005
+_LONGEST_LOOK: Final = 1.0
+"""Seconds between two looks at the input that count as quiet, at most; the rest nobody listened."""
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,7 @@ class Outcome:
     Attributes:
         state: `finished` at the end of input, `stopped` when it was asked to.
         epoch: how often the job was started so far.
-        count: input events committed.
+        count: input events, and decisions that a partition was idle, committed.
         replayed: events run again after this start.
         summary, counters: as in the ledger.
         warnings: what a person should know: damaged checkpoints passed over, checkpoints that could not be written.
@@ -84,7 +92,7 @@ class Outcome:
     savepoint: str | None = None
 
 
-def run(
+def run(  # noqa: PLR0913 -- two clocks among them, so that a test owns both
     flow: Flow,
     sources: Mapping[str, Source],
     open_model: OpenModel,
@@ -95,6 +103,7 @@ def run(
     stop: Event | None = None,
     observers: Sequence[Observer] = (),
     clock: Callable[[], float] = time.monotonic,
+    wall: Callable[[], int] = _wall_ms,
 ) -> Outcome:
     """Run a job, or go on with one, until its input ends or it is asked to stop.
 
@@ -108,6 +117,7 @@ def run(
         stop: set to drain: the slice in hand is finished, committed and checkpointed.
         observers: told the counters after each slice.
         clock: seconds, for intervals.
+        wall: epoch ms, for the time of a decision.
 
     Raises:
         RunError: when another process runs the job.
@@ -115,10 +125,10 @@ def run(
         OutputError: when a commit cannot be written. What was committed before stays.
     """
     with JobFolder(folder) as job:
-        feed = Feed(sources)
+        feed = Feed(sources, {step.name: step.schema.polars for step in flow.sources})
         try:
             with Journal(job.journal) as journal:
-                runner = _Runner(flow, feed, sources, open_model, job, journal, settings or RunSettings(), clock)
+                runner = _Runner(flow, feed, sources, open_model, job, journal, settings or RunSettings(), clock, wall)
                 runner.recover(start_from)
                 with watched(observers):
                     return runner.go(stop or Event(), observers)
@@ -137,6 +147,7 @@ class _Runner:
         journal: Journal,
         settings: RunSettings,
         clock: Callable[[], float],
+        wall: Callable[[], int],
     ) -> None:
         self._flow = flow
         self._feed = feed
@@ -144,6 +155,8 @@ class _Runner:
         self._journal = journal
         self._settings = settings
         self._clock = clock
+        self._wall = wall
+        self._live = [name for name, source in sources.items() if is_live(source)]
         self._inputs = inputs_of(sources)
         self._open_model = open_model
         self._chain = Chain(flow, self._inputs, open_model)
@@ -169,6 +182,8 @@ class _Runner:
         if begun_from is not None:
             committed = Commit(1, self._journal.epoch, begun_from)
             self._journal.commit(committed)
+        # Journaled decisions come again, also those after the last commit: they took effect when they were journaled.
+        self._feed.decide(self._journal.decisions)
         while self._feed.count < committed.count:
             piece = self._feed.next(min(self._settings.batch, committed.count - self._feed.count))
             if piece is None:
@@ -207,6 +222,7 @@ class _Runner:
             return self._outcome("finished")
         committed = checkpointed = self._clock()
         pace = Pace(self._settings.batch, self._settings.rate, clock=self._clock)
+        watch = IdleWatch(self._chain.plan, self._live, self._clock, longest=_LONGEST_LOOK)
         while not self._asked_to_stop(stop):
             piece = self._feed.next(pace.allow(stop))
             if piece is None:
@@ -219,6 +235,8 @@ class _Runner:
                 # A live source has nothing now: do not spin.
                 stop.wait(_IDLE_SECONDS)
             self._segments.take(self._chain.feed(piece))
+            watch.seen(piece)
+            self._decide(watch)
             now = self._clock()
             if now - committed >= self._settings.commit_every:
                 self._commit()
@@ -229,6 +247,24 @@ class _Runner:
             self._tell(observers)
         self._checkpoint()
         return self._outcome("stopped")
+
+    def _decide(self, watch: IdleWatch) -> None:
+        """Make the decisions that are due, each journaled before it takes effect."""
+        if self._feed.repeating:
+            return
+        for name in self._feed.returned():
+            self._take_effect(Back(self._feed.count, name))
+        for name, partition in watch.due():
+            source = self._chain.plan.sources[name]
+            last = set(source.partitions) - set(source.idle_partitions) <= {partition}
+            self._take_effect(self._feed.idle(name, partition, at=self._wall(), last=last))
+            piece = self._feed.next(1)
+            assert piece is not None
+            self._segments.take(self._chain.feed(piece))
+
+    def _take_effect(self, decision: Decision) -> None:
+        self._journal.decide(decision)
+        self._feed.decide([decision])
 
     def _asked_to_stop(self, stop: Event) -> bool:
         asked = self._job.request()
