@@ -14,7 +14,8 @@ from styx_lab.flow.flow import Flow, flow
 from styx_lab.flow.pattern import Pattern
 from styx_lab.flow.stream import Stream
 from styx_lab.flow.table import table
-from styx_lab.flow.window import Sliding, Tumbling
+from styx_lab.flow.trigger import AtEndOfInput, Every, EveryEvents, When
+from styx_lab.flow.window import Calendar, Counted, Cumulating, Global, Session, Sliding, Tumbling
 from styx_lab.testing.strategies import payments
 from tests.laws.steps import Everything, Paid, Refunded
 
@@ -69,6 +70,15 @@ AGGREGATES = {
     "tried_least": agg.min("tries"),
     "tried_most": agg.max("tries"),
     "declined": agg.sum("status = 'declined'"),
+}
+MORE_AGGREGATES = {
+    "spread": agg.var("amount"),
+    "deviation": agg.std("tries", ddof=0),
+    "middle": agg.median("amount"),
+    "most_of": agg.quantile("tries", 0.9),
+    "statuses": agg.n_unique("status"),
+    "highest": agg.top_k("tries", 2),
+    "range": agg.expr("MAX(amount) - MIN(amount)"),
 }
 
 
@@ -212,6 +222,79 @@ def _window_cases() -> list[Case]:
         Case("window-with-gaps", flow("window", gaps.to("out"), gaps.late.to("late")), ordered=True),
         Case("window-without-key", flow("window", unkeyed.to("out"), unkeyed.late.to("late")), ordered=True),
         Case("window-of-windows", flow("window", again.to("out"), again.late.to("late")), ordered=True),
+        *_windows_by_themselves(),
+        *_windows_that_fire_often(),
+    ]
+
+
+def _windows_by_themselves() -> list[Case]:
+    moved = _source().window(Tumbling("25ms", offset="-7ms"), **AGGREGATES)
+    growing = _source().window(Cumulating("40ms", step="10ms"), **AGGREGATES)
+    sessions = _source().window(Session("15ms"), **AGGREGATES, **MORE_AGGREGATES)
+    patient = _source().window(Session(gap_from="tries * 5"), n=agg.count(), total=agg.sum("amount"))
+    days = _source().window(Calendar("day", zone="Asia/Kathmandu"), n=agg.count(), least=agg.min("amount"))
+    every = _source(keyed=False).window(Sliding("30ms", every="10ms"), **MORE_AGGREGATES)
+    listed = _source().window(Tumbling("25ms"), all=agg.collect("tries"), events=agg.collect(), n=agg.count())
+    return [
+        Case("window-offset", flow("window", moved.to("out"), moved.late.to("late")), ordered=True),
+        Case("window-cumulating", flow("window", growing.to("out"), growing.late.to("late")), ordered=True),
+        Case("window-session", flow("window", sessions.to("out"), sessions.late.to("late")), ordered=True),
+        Case("window-session-from", flow("window", patient.to("out"), patient.late.to("late")), ordered=True),
+        Case("window-day", flow("window", days.to("out"), days.late.to("late")), ordered=True),
+        Case("window-of-events", flow("window", every.to("out"), every.late.to("late")), ordered=True),
+        Case("window-collect", flow("window", listed.to("out"), listed.late.to("late")), by_arrival=True),
+    ]
+
+
+def _windows_that_fire_often() -> list[Case]:
+    again = _source().window(Tumbling("25ms"), allowed_lateness="20ms", n=agg.count(), total=agg.sum("amount"))
+    parts = _source().window(Sliding("40ms", every="20ms"), trigger=Every("15ms"), discarding=True, n=agg.count())
+    early = _source().window(
+        Session("20ms"), trigger=EveryEvents(2, at_end=True), n=agg.count(), all=agg.collect("tries")
+    )
+    large = _source().window(Cumulating("60ms", step="20ms"), trigger=When("amount > 500"), most=agg.max("amount"))
+    whole = _source().window(Global(), trigger=AtEndOfInput(), n=agg.count(), total=agg.sum("amount"))
+    three = _source().window(Counted(3), n=agg.count(), total=agg.sum("amount"))
+    last = _source().window(Counted(4, every=2), mean=agg.mean("amount"), first=agg.first("tries"))
+    told = again.notify("tell", message="{card_id}: {n}, for the {window_firing}th time")
+    return [
+        Case("window-late", flow("window", told.to("out"), again.late.to("late"))),
+        Case("window-every", flow("window", parts.to("out"), parts.late.to("late")), by_arrival=True),
+        Case("window-every-events", flow("window", early.to("out"), early.late.to("late")), by_arrival=True),
+        Case("window-when", flow("window", large.to("out"), large.late.to("late")), by_arrival=True),
+        Case("window-global", flow("window", whole.to("out")), ordered=True),
+        Case("window-counted", flow("window", three.to("out")), by_arrival=True),
+        Case("window-counted-sliding", flow("window", last.to("out")), by_arrival=True),
+    ]
+
+
+def _window_join_cases() -> list[Case]:
+    stream = _source()
+    declined, large = stream.filter("status = 'declined'", name="declined"), stream.filter("amount > 500", name="large")
+    pairs = declined.window_join(large, Tumbling("20ms"))
+    late = pairs.side("late_left").to("late_left"), pairs.side("late_right").to("late_right")
+    both = _source("payments").window_join(_source("refunds"), Session("10ms"), how="full", allowed_lateness="15ms")
+    early = declined.window_join(large, Sliding("40ms", every="20ms"), how="left", trigger=EveryEvents(3))
+    return [
+        Case("window-join", flow("join", pairs.to("out"), *late)),
+        Case("window-join-of-sources", flow("join", both.to("out")), sources=("payments", "refunds")),
+        Case("window-join-early", flow("join", early.to("out")), by_arrival=True),
+    ]
+
+
+def _co_group_cases() -> list[Case]:
+    stream = _source()
+    declined, large = stream.filter("status = 'declined'", name="declined"), stream.filter("amount > 500", name="large")
+    grouped = declined.co_group(large, Session("15ms"), left="declined", right="large")
+    late = grouped.side("late_left").to("late_left"), grouped.side("late_right").to("late_right")
+    counts = grouped.select(
+        "card_id", "window_end", fails=pl.col("declined").list.len(), drains=pl.col("large").list.len()
+    )
+    two = _source("payments").co_group(_source("refunds"), Cumulating("30ms", step="10ms"))
+    return [
+        Case("co-group", flow("group", grouped.to("out"), *late), by_arrival=True),
+        Case("co-group-counted", flow("group", counts.to("out")), ordered=True),
+        Case("co-group-of-sources", flow("group", two.to("out")), sources=("payments", "refunds"), by_arrival=True),
     ]
 
 
@@ -381,6 +464,8 @@ VERBS: dict[str, Callable[[], list[Case]]] = {
     "interval_join": _interval_join_cases,
     "asof_join": _asof_join_cases,
     "window": _window_cases,
+    "window_join": _window_join_cases,
+    "co_group": _co_group_cases,
     "detect": _detect_cases,
     "process": _process_cases,
     "enrich": _enrich_cases,
