@@ -248,7 +248,7 @@ _AGGREGATES: Final[dict[str, Aggregate]] = {
 
 @st.composite
 def flows(draw: st.DrawFn, *, bound_ms: int = 20, most: int = 4) -> Flow:
-    """Flows over `payments`: a few row-wise steps or unions, then a pattern, a window or neither; several outputs."""
+    """Flows over `payments`: a few steps, then a pattern, a window or neither; several outputs."""
     stream = payments(bound_ms=bound_ms)
     for place in range(draw(st.integers(0, most))):
         stream = _shaped(draw, stream, place)
@@ -269,7 +269,8 @@ def flows(draw: st.DrawFn, *, bound_ms: int = 20, most: int = 4) -> Flow:
 
 
 def _shaped(draw: st.DrawFn, stream: Stream, place: int) -> Stream:
-    verb = draw(st.sampled_from(["filter", "with_columns", "select", "key_by", "union"]))
+    verbs = ["filter", "with_columns", "select", "key_by", "union", "deduplicate", "cooldown", "sort", "split"]
+    verb = draw(st.sampled_from(verbs))
     if verb == "filter":
         return stream.filter(draw(st.sampled_from(CONDITIONS)))
     if verb == "with_columns":
@@ -280,5 +281,13 @@ def _shaped(draw: st.DrawFn, stream: Stream, place: int) -> Stream:
         return stream.select("ts", "card_id", "amount", "status", "tries")
     if verb == "key_by":
         return stream.key_by("card_id", *draw(st.sampled_from([(), ("status",)])))
+    if verb in ("deduplicate", "cooldown"):
+        length = duration_text(draw(st.integers(1, 40)))
+        return stream.deduplicate("tries", within=length) if verb == "deduplicate" else stream.cooldown(length)
+    if verb == "sort":
+        return stream.sort()
+    if verb == "split":
+        parts = stream.split(first=draw(st.sampled_from(CONDITIONS)), second=draw(st.sampled_from(CONDITIONS)))
+        return parts.rest.union(parts.first)
     other = stream.filter(draw(st.sampled_from(CONDITIONS)))
     return stream.union(other)

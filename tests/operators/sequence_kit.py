@@ -5,7 +5,7 @@ Law: the walk is the definition: rows in their order, each step after the rows o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,6 +105,16 @@ def walk(whole: Batch) -> Iterator[tuple[int, dict[str, Any] | int]]:
 def feed(operator: Operator, whole: Batch, *, size: int = 10_000) -> list[Emission]:
     """What an operator says to the batch in slices."""
     return [operator.process([piece]) for piece in whole.slices(size)]
+
+
+def feed_reborn(make: Callable[[], Operator], whole: Batch, *, size: int = 10_000) -> list[Emission]:
+    """The same where after each slice another operator goes on from the snapshot, which forgets what it may."""
+    emissions, operator = [], make()
+    for piece in whole.slices(size):
+        emissions.append(operator.process([piece]))
+        state, operator = operator.snapshot(), make()
+        operator.restore([state])
+    return emissions
 
 
 def said(emissions: Sequence[Emission], *columns: str, port: str = OUT) -> list[tuple[Any, ...]]:

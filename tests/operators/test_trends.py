@@ -50,7 +50,7 @@ VALUES = st.sampled_from([1.0, 2.0, 2.0, 3.5, -0.0, 0.0, None, float("nan"), flo
 @st.composite
 def results(draw: st.DrawFn) -> Event:
     """A result of a window of 10 or 20 ms, or now and then of none."""
-    start = 10 * draw(st.integers(-4, 6))
+    start = 10 * draw(st.integers(-2, 4))
     end = start + draw(st.sampled_from([10, 10, 20]))
     window = draw(st.sampled_from([(start, end)] * 12 + [(None, end), (start, None)]))
     return Event(end - 1, draw(st.sampled_from(["a", "b", "c", 'q"'])), "x", draw(VALUES), window)
@@ -224,6 +224,13 @@ def test_memory_follows_the_keys_of_the_last_windows() -> None:
 
 def per_minute(stream: Stream | None = None) -> Stream:
     return (stream or payments()).window(styx.Sliding("5m", every="1m"), name="spent", n=styx.count())
+
+
+def test_equal_values_stand_in_order_of_their_key() -> None:
+    rows = tuple(Event(9, key, "x", 2.0, (0, 10)) for key in ("c", "a", "b"))
+    found = feed(top(2)(), batch([Step(9, (*rows, Event(9, "z", "x", 1.0, (0, 10))))]))
+    assert said(found, "key", "rank") == [(1, "a", 1), (1, "b", 2)]
+    assert counted(found, "outranked") == 2
 
 
 def test_the_distance_of_windows_is_found() -> None:

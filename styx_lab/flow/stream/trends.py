@@ -108,7 +108,7 @@ def _distance(steps: tuple[Step, ...], port: Port, where: str) -> int:
         else:
             ports += step.inputs
     distance = found.pop() if len(found) == 1 else None
-    if distance is None:
+    if not distance:
         raise FlowError(
             "how far apart the windows are is not known",
             where=where,
