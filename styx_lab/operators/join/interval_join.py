@@ -91,7 +91,7 @@ class IntervalJoinOperator(Operator):
         room = (np.empty((2 * len(sides), k.PAIR_FIELDS), np.int64), np.empty((0, k.GONE_FIELDS), np.int64))
         marks = np.array(sides.steps.mark, np.int64)
         pairs, found, gone, lost = k.join(
-            sides.side, slots, times, clocks, numbers, sides.passed(), marks, sides.before,
+            sides.side, slots, times, clocks, numbers, sides.passed(), marks,
             self._bounds, self._outer, self._memory.kept, *room,
         )  # fmt: skip
         return pairs[:found], gone[:lost]

@@ -101,7 +101,7 @@ def _first_from(nodes, lists, other, time):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def join(  # type: ignore[no-untyped-def]  # noqa: PLR0913
-    sides, slots, times, clocks, numbers, passed, marks, before, bounds, outer, kept, pairs, gone
+    sides, slots, times, clocks, numbers, passed, marks, bounds, outer, kept, pairs, gone
 ):
     """Take events and steps in order.
 
@@ -109,7 +109,6 @@ def join(  # type: ignore[no-untyped-def]  # noqa: PLR0913
         sides, slots, times, clocks, numbers: of each event, none of which is late.
         passed: how many steps came before each event.
         marks: the steps' watermarks.
-        before: the watermark before all of it.
         bounds: the least and the greatest distance of a pair, ms.
         outer: for each side, whether its events without a partner are told when they go.
         kept: the events kept so far, with room for these.
@@ -117,7 +116,7 @@ def join(  # type: ignore[no-untyped-def]  # noqa: PLR0913
     """
     nodes, lists, heap, counts = kept
     lower, upper = bounds[0], bounds[1]
-    found, lost, step, mark = 0, 0, 0, before
+    found, lost, step = 0, 0, 0
     for i in range(len(times) + 1):
         until = passed[i] if i < len(times) else len(marks)
         while step < until:
@@ -162,11 +161,8 @@ def join(  # type: ignore[no-untyped-def]  # noqa: PLR0913
             nodes[node, NODE_MATCHED] = 1
             matched = 1
             node = nodes[node, NODE_NEXT]
-        dies = _plus(time, keep)
-        if dies <= mark:
-            # What comes at the watermark itself goes at the next one.
-            dies = _plus(mark, 1)
-        _keep(kept, mine, time, number, clock, dies, matched)
+        # It goes at a step, so what comes at the watermark itself stays until the next one.
+        _keep(kept, mine, time, number, clock, _plus(time, keep), matched)
     return pairs, found, gone, lost
 
 
