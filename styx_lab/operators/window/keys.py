@@ -14,7 +14,7 @@ from styx_lab.core.events import canonical_json
 from styx_lab.core.key_bytes import key_texts
 from styx_lab.core.keys import KeyIndex
 
-__all__ = ["ResultKeys"]
+__all__ = ["ResultKeys", "origin_ends"]
 
 _PREFIX = "_prefix"
 _NONE = -1
@@ -50,15 +50,8 @@ class ResultKeys:
         self._known -= int((self._at[slots] != _NONE).sum())
         self._at[slots] = _NONE
 
-    def columns(self, slots: Int64s, ends: Int64s, windows: pl.Series, size: int) -> tuple[pl.DataFrame, pl.Series]:
-        """The key columns and the origins of results.
-
-        Args:
-            slots: the key of each.
-            ends: the ends of the windows, ms.
-            windows: for each result the place of its window among those; one nought where all are of one window.
-            size: how long the windows are, ms.
-        """
+    def columns(self, slots: Int64s) -> tuple[list[pl.Series], pl.Series]:
+        """The key columns of results, and their origins as far as the key goes; `origin_ends` are to follow."""
         if self._index.capacity > len(self._at):
             more = np.full(self._index.capacity + self._index.capacity // 4 - len(self._at), _NONE, np.int64)
             self._at = np.concatenate([self._at, more])
@@ -69,8 +62,7 @@ class ResultKeys:
             at = self._at[slots]
         self._in_one_piece(len(at))
         texts = self._texts[at]
-        suffixes = pl.Series([f"{end - size},{end},0]]" for end in ends.tolist()])
-        return texts.drop(_PREFIX), texts[_PREFIX] + suffixes.gather(windows)
+        return [texts.get_column(name) for name in self._schema], texts.get_column(_PREFIX)
 
     def _learn(self, slots: Int64s) -> None:
         if len(self._texts) > 2 * self._known + 1024:
@@ -94,6 +86,11 @@ class ResultKeys:
         if pieces > _PIECES or (pieces > 1 and _SHARE * self._gathered > len(self._texts)):
             self._texts = self._texts.rechunk()
             self._gathered = 0
+
+
+def origin_ends(starts: Int64s, ends: Int64s) -> list[str]:
+    """How the origins of windows end, that go from `starts` to `ends` (ms) and fire once."""
+    return [f"{start},{end},0]]" for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
 
 
 def _distinct(slots: Int64s, capacity: int) -> Int64s:
