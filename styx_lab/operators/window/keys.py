@@ -32,7 +32,8 @@ class ResultKeys:
     """
 
     def __init__(self, step: str, schema: dict[str, pl.DataType], index: KeyIndex) -> None:
-        self._begin = f"[{canonical_json(step).decode()},"
+        # As columns of one value: to add a plain text, Polars makes a query.
+        self._begin, self._end = pl.Series([f"[{canonical_json(step).decode()},"]), pl.Series([",["])
         self._schema = schema
         self._index = index
         self.clear()
@@ -73,7 +74,7 @@ class ResultKeys:
             self._at = np.full(self._index.capacity, _NONE, np.int64)
         frame = self._index.frame(slots, self._schema)
         texts = pl.Series(key_texts(frame.get_columns(), len(slots)), dtype=pl.Binary).cast(pl.String)
-        prefixes = self._begin + texts + ",["
+        prefixes = self._begin + texts + self._end
         self._at[slots] = np.arange(len(self._texts), len(self._texts) + len(slots))
         learnt = pl.DataFrame([*frame.get_columns(), prefixes.alias(_PREFIX)])
         self._texts = pl.concat([self._texts, learnt], rechunk=False)
