@@ -16,7 +16,18 @@ from numba import njit
 from styx_lab.core.batch import Int64s
 from styx_lab.operators.window.partial import NARROW, OP_REAL_SUM, Array
 
-__all__ = ["EntryArrays", "drop_pane", "find", "new_entry", "rehash", "remove", "take_entries"]
+__all__ = [
+    "AHEAD",
+    "EntryArrays",
+    "drop_pane",
+    "find",
+    "new_entry",
+    "rehash",
+    "remove",
+    "take_entries",
+    "touch_events",
+    "touch_keys",
+]
 
 # Columns of `entries`.
 KEY, PANE, RANK, ORDER, PLACE, EVENTS, NEXT = range(7)
@@ -28,10 +39,11 @@ PANE_COLUMNS: Final = 4
 HELD, STAMP, ROW, KNOWN = range(4)
 KEY_COLUMNS: Final = 4
 # Words of `control`.
-FREE, FIRST, LAST, NEXT_RANK, WIDE_FREE, STAMPS, NEXT_END, KEYS, AT_ROW, AT_STEP, FIRED, FIRED_WINDOWS, NEEDED = range(
-    13
-)
-CONTROL_WORDS: Final = 13
+FREE, FIRST, LAST, NEXT_RANK, WIDE_FREE, STAMPS, NEXT_END, KEYS, AT_ROW, AT_STEP = range(10)
+FIRED, FIRED_WINDOWS, NEEDED, TOUCHED = range(10, 14)
+CONTROL_WORDS: Final = 14
+AHEAD: Final = 64
+"""How many entries or events are looked at ahead (see `touch_keys`)."""
 
 
 class EntryArrays(NamedTuple):
@@ -179,12 +191,56 @@ def take_entries(state, operations, slots, panes, taken):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def touch_keys(control, entries, keys, entry):  # type: ignore[no-untyped-def]
+    """Read the keys of a pane's next entries.
+
+    A million keys are in no cache. One after another, each would be waited for; asked for at once, they come together,
+    and are there when they are needed.
+    """
+    touched = 0
+    for _ in range(AHEAD):
+        if entry < 0:
+            break
+        touched ^= keys[entries[entry, KEY], STAMP]
+        entry = entries[entry, NEXT]
+    control[TOUCHED] ^= touched
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def touch_events(control, table, keys, slots, times, pane, row):  # type: ignore[no-untyped-def]
+    """Read what the next events need: their places in the table, and their keys."""
+    mask = len(table) - 1
+    touched = 0
+    for ahead in range(row, min(row + AHEAD, len(times))):
+        touched ^= table[_home(slots[ahead], times[ahead] // pane, mask)] ^ keys[slots[ahead], HELD]
+    control[TOUCHED] ^= touched
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _touch_places(control, table, entries, keys, entry):  # type: ignore[no-untyped-def]
+    """Read what a pane's next entries need to be let go."""
+    mask = len(table) - 1
+    touched = 0
+    for _ in range(AHEAD):
+        if entry < 0:
+            break
+        slot = entries[entry, KEY]
+        touched ^= table[_home(slot, entries[entry, PANE], mask)] ^ keys[slot, HELD]
+        entry = entries[entry, NEXT]
+    control[TOUCHED] ^= touched
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def drop_pane(state, operations, row):  # type: ignore[no-untyped-def]
     """Let go of a pane's entries."""
     control, table, entries, keys, whole = state.control, state.table, state.entries, state.keys, state.whole
     free, wide_free, codes = state.free, state.wide_free, operations.table
     entry = state.panes[row, HEAD]
+    done = 0
     while entry >= 0:
+        if done % AHEAD == 0:
+            _touch_places(control, table, entries, keys, entry)
+        done += 1
         slot = entries[entry, KEY]
         remove(table, entries, find(table, entries, slot, entries[entry, PANE]))
         for index in range(codes.shape[0]):

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from styx_lab.operators.window.entries import (
+    AHEAD,
     AT_ROW,
     AT_STEP,
     EVENTS,
@@ -36,6 +37,8 @@ from styx_lab.operators.window.entries import (
     drop_pane,
     find,
     new_entry,
+    touch_events,
+    touch_keys,
 )
 from styx_lab.operators.window.exact_sum import add_wide, merge_wide, round_wide
 from styx_lab.operators.window.partial import DIRTY, NARROW, OP_REAL_SUM, Array, add_values, merge_partial
@@ -214,7 +217,12 @@ def _fire(state, operations, out, end, order, clock, last):  # type: ignore[no-u
             bound = entries[heap[1], RANK]
         if length > 2:
             bound = min(bound, entries[heap[2], RANK])
+        ahead = 0
         while entry >= 0 and entries[entry, RANK] <= bound:
+            # Runs are short where panes take turns; there a look ahead would be for nothing.
+            if ahead % AHEAD == 8:
+                touch_keys(control, entries, keys, entry)
+            ahead += 1
             slot = entries[entry, KEY]
             if keys[slot, STAMP] != stamp:
                 keys[slot, STAMP] = stamp
@@ -300,6 +308,7 @@ def run(state, operations, out, shape, before, rows, steps):  # type: ignore[no-
         rows.wholes,
         rows.valid,
     )
+    pane_ms = shape.pane
     step_order, step_mark, places = steps.order, steps.mark, rows.places
     free, panes, keys = state.free, state.panes, state.keys
     real_start, whole_start = operations.real_start, operations.whole_start
@@ -327,7 +336,9 @@ def run(state, operations, out, shape, before, rows, steps):  # type: ignore[no-
             control[AT_ROW] = row
             control[AT_STEP] = step
             return WIDE_FULL
-        pane = times[row] // shape.pane
+        pane = times[row] // pane_ms
+        if row % AHEAD == 0:
+            touch_events(control, table, keys, slots, times, pane_ms, row)
         place = find(table, entries, slots[row], pane)
         entry = table[place] - 1
         if entry < 0:

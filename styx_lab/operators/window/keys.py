@@ -14,7 +14,7 @@ from styx_lab.core.events import canonical_json
 from styx_lab.core.key_bytes import key_texts
 from styx_lab.core.keys import KeyIndex
 
-__all__ = ["ResultKeys"]
+__all__ = ["ResultKeys", "origin_ends"]
 
 _PREFIX = "_prefix"
 _NONE = -1
@@ -32,7 +32,8 @@ class ResultKeys:
     """
 
     def __init__(self, step: str, schema: dict[str, pl.DataType], index: KeyIndex) -> None:
-        self._begin = f"[{canonical_json(step).decode()},"
+        # As columns of one value: to add a plain text, Polars makes a query.
+        self._begin, self._end = pl.Series([f"[{canonical_json(step).decode()},"]), pl.Series([",["])
         self._schema = schema
         self._index = index
         self.clear()
@@ -50,21 +51,8 @@ class ResultKeys:
         self._known -= int((self._at[slots] != _NONE).sum())
         self._at[slots] = _NONE
 
-    def columns(self, slots: Int64s, ends: Int64s, windows: pl.Series, size: int) -> tuple[pl.DataFrame, pl.Series]:
-        """The key columns and the origins of results.
-
-        Args:
-            slots: the key of each.
-            ends: the ends of the windows, ms.
-            windows: for each result the place of its window among those; one nought where all are of one window.
-            size: how long the windows are, ms.
-        """
-        keys, prefixes = self.gather(slots)
-        suffixes = pl.Series([f"{end - size},{end},0]]" for end in ends.tolist()])
-        return keys, prefixes + suffixes.gather(windows)
-
-    def gather(self, slots: Int64s) -> tuple[pl.DataFrame, pl.Series]:
-        """The key columns of slots, and what the origins of their results begin with: `[step,key,[`."""
+    def columns(self, slots: Int64s) -> tuple[list[pl.Series], pl.Series]:
+        """The key columns of results, and their origins as far as the key goes; `origin_ends` are to follow."""
         if self._index.capacity > len(self._at):
             more = np.full(self._index.capacity + self._index.capacity // 4 - len(self._at), _NONE, np.int64)
             self._at = np.concatenate([self._at, more])
@@ -75,7 +63,7 @@ class ResultKeys:
             at = self._at[slots]
         self._in_one_piece(len(at))
         texts = self._texts[at]
-        return texts.drop(_PREFIX), texts[_PREFIX]
+        return [texts.get_column(name) for name in self._schema], texts.get_column(_PREFIX)
 
     def _learn(self, slots: Int64s) -> None:
         if len(self._texts) > 2 * self._known + 1024:
@@ -86,7 +74,7 @@ class ResultKeys:
             self._at = np.full(self._index.capacity, _NONE, np.int64)
         frame = self._index.frame(slots, self._schema)
         texts = pl.Series(key_texts(frame.get_columns(), len(slots)), dtype=pl.Binary).cast(pl.String)
-        prefixes = self._begin + texts + ",["
+        prefixes = self._begin + texts + self._end
         self._at[slots] = np.arange(len(self._texts), len(self._texts) + len(slots))
         learnt = pl.DataFrame([*frame.get_columns(), prefixes.alias(_PREFIX)])
         self._texts = pl.concat([self._texts, learnt], rechunk=False)
@@ -99,6 +87,11 @@ class ResultKeys:
         if pieces > _PIECES or (pieces > 1 and _SHARE * self._gathered > len(self._texts)):
             self._texts = self._texts.rechunk()
             self._gathered = 0
+
+
+def origin_ends(starts: Int64s, ends: Int64s) -> list[str]:
+    """How the origins of windows end, that go from `starts` to `ends` (ms) and fire once."""
+    return [f"{start},{end},0]]" for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
 
 
 def _distinct(slots: Int64s, capacity: int) -> Int64s:

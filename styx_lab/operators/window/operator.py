@@ -25,7 +25,7 @@ from styx_lab.flow.types import StreamType
 from styx_lab.flow.window import Sliding, Tumbling
 from styx_lab.operators.values import values_of
 from styx_lab.operators.window import kernel as k
-from styx_lab.operators.window.keys import ResultKeys
+from styx_lab.operators.window.keys import ResultKeys, origin_ends
 from styx_lab.operators.window.layout import Layout
 from styx_lab.operators.window.panes import Panes
 from styx_lab.operators.window.partial import Rows
@@ -133,33 +133,33 @@ class WindowOperator(Operator):
 
     def _emit(self, fired: k.Fired, batch: Batch) -> Batch:
         slots, events = fired.rows
-        window_ends, window_orders, window_clocks, counts = fired.windows
-        # Mostly one window fires in a batch of many results.
-        count, one = len(slots), len(window_ends) == 1
-        rows = pl.Series([0]) if one else pl.Series(np.repeat(np.arange(len(window_ends)), counts))
-        keys, origins = self._results.columns(slots, window_ends, rows, self._size)
+        ends, orders, clocks, counts = fired.windows
+        keys, origins = self._results.columns(slots)
 
         def name_row(row: int) -> str:
-            key, end = self._index.key(slots[row]), np.repeat(window_ends, counts)[row]
+            key, end = self._index.key(slots[row]), np.repeat(ends, counts)[row]
             return f"key {key!r}, window [{end - self._size}, {end}) ms"
 
-        # What the results of a window have in common is worked out once for it.
-        def of_windows(name: str, values: Int64s) -> pl.Series:
-            times = pl.Series(name, values).cast(TIME_DTYPE)
-            return times.new_from_index(0, count) if one else times.gather(rows)
-
-        arrival = of_windows(ARRIVAL, window_clocks)
+        # What the results of a window have in common is made once for it.
+        times = {"start": ends - self._size, "end": ends, TIME: ends - 1, ARRIVAL: clocks}
+        windows = [pl.Series(name, values).cast(TIME_DTYPE) for name, values in times.items()]
+        windows.append(pl.Series(ORIGIN, origin_ends(times["start"], ends)))
+        if len(ends) == 1:
+            *windows, suffix = [*(column.new_from_index(0, len(slots)) for column in windows[:-1]), windows[-1]]
+        else:
+            *windows, suffix = pl.DataFrame(windows)[np.repeat(np.arange(len(ends)), counts)].get_columns()
+        start, end, time, arrival = windows
         made = [
-            *keys.get_columns(),
-            of_windows("window_start", window_ends - self._size),
-            of_windows("window_end", window_ends),
+            *keys,
+            start.alias("window_start"),
+            end.alias("window_end"),
             *self._layout.columns(events, fired.real, fired.whole, name_row),
-            of_windows(TIME, window_ends - 1),
+            time,
             arrival,
             arrival.alias(DETECTED),
-            origins.alias(ORIGIN),
+            (origins + suffix).alias(ORIGIN),
         ]
-        return Batch(pl.DataFrame(made), np.repeat(window_orders, counts), batch.before, batch.steps)
+        return Batch(pl.DataFrame(made), np.repeat(orders, counts), batch.before, batch.steps)
 
     def _meta(self) -> dict[str, Any]:
         return {

@@ -80,14 +80,14 @@ class Results:
     def frame(self, fired: k.Fired, columns: Sequence[pl.Series]) -> pl.DataFrame:
         """The rows of what fired."""
         rows = fired.rows
-        keys, prefixes = self._keys.gather(rows[k.OUT_KEY])
+        keys, prefixes = self._keys.columns(rows[k.OUT_KEY])
         start, end, firing, time, clock = (
             pl.Series(rows[row].copy()) for row in (k.OUT_START, k.OUT_END, k.OUT_FIRING, k.OUT_TIME, k.OUT_CLOCK)
         )
         edges = [pl.lit(start), pl.lit(end)] if self._edged else [pl.lit("null"), pl.lit("null")]
         origin = pl.format("{}{},{},{}]]", pl.lit(prefixes), *edges, pl.lit(firing)).alias(ORIGIN)
         arrival = clock.alias(ARRIVAL).cast(TIME_DTYPE)
-        made = {column.name: column for column in (*keys.get_columns(), *columns)}
+        made = {column.name: column for column in (*keys, *columns)}
         made |= {TIME: time.cast(TIME_DTYPE), ARRIVAL: arrival, DETECTED: arrival}
         made |= {"window_firing": firing, ORIGIN: pl.select(origin).to_series()}
         if self._edged:
