@@ -8,6 +8,7 @@ from styx_lab.testing.windows.answer import answer
 from tests.operators.neutral import load, ours, text, view
 
 CASES, RESULTS = load("named")
+RANDOM = load("random")
 SIZES = [1, 7, 10_000]
 
 REFUSED = {
@@ -25,6 +26,16 @@ SAME = [name for name in CASES if name not in REFUSED and name not in KEPT]
 def test_flink_gives_the_same(name: str, size: int) -> None:
     kind = RESULTS[name]["kind"]
     assert ours(CASES[name], size, kind) == view(RESULTS[name], kind)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("family", ["window", "windowJoin", "coGroup", "intervalJoin", "temporalJoin"])
+def test_flink_gives_the_same_for_cases_at_random(family: str, size: int) -> None:
+    cases, results = RANDOM
+    kinds = {name: result["kind"] for name, result in results.items() if result["kind"].split("/")[0] == family}
+    assert len(kinds) >= 100
+    differ = [name for name, kind in kinds.items() if ours(cases[name], size, kind) != view(results[name], kind)]
+    assert differ == []
 
 
 def test_there_are_cases_of_every_kind() -> None:

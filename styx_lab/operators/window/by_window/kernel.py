@@ -494,6 +494,7 @@ def run(state, operations, rule, out, before, rows, steps, verdicts):  # type: i
             if rule.assign == SESSION:
                 count, window, low, high, events = _touching(windows, keys[slot, FIRST] - 1, start, end)
             else:
+                high = end
                 window = table[find(table, windows, slot, end)] - 1
                 events = windows[window, EVENTS] if window >= 0 else 0
             answer = _room_for(control, rule, room, members, events + 1)
@@ -502,14 +503,15 @@ def run(state, operations, rule, out, before, rows, steps, verdicts):  # type: i
             if answer != DONE:
                 break
             nth += 1
+            # An open window can be late only after the end of time: its lateness then reaches beyond it.
+            if high != NEVER and _cleanup(high, rule) <= mark:
+                continue
             if window >= 0 and rule.assign == SESSION:
                 if count > 1:
                     _absorb(state, operations, rule, window, slot, start, end)
                 if windows[window, START] != low or windows[window, END] != high:
                     _stretch(windows, window, rule, low, high, mark)
             elif window < 0:
-                if end != NEVER and _cleanup(end, rule) <= mark:
-                    continue
                 window = new_window(state, operations, rule, slot, start, end)
                 windows[window, ORDER] = order
                 windows[window, PLACE] = place
