@@ -13,6 +13,7 @@ import styx_lab as styx
 from styx_lab import Flow, Pattern, Sliding, Tumbling, col
 from styx_lab.errors import FlowError
 from styx_lab.flow.steps import STEPS
+from tests.flow.test_process_golden import processes
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "flow.json"
 SCHEMA = {"ts": "int", "card_id": "str", "amount": "float", "status": "str"}
@@ -56,7 +57,7 @@ def every_verb() -> Flow:
 
 
 def test_every_verb_is_in_it() -> None:
-    assert {step.verb for step in every_verb().steps} == STEPS.keys()
+    assert {step.verb for flow in (every_verb(), processes()) for step in flow.steps} == STEPS.keys()
 
 
 def test_json_gives_the_same_flow() -> None:
