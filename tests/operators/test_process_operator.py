@@ -8,13 +8,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 
 import styx_lab as styx
 from styx_lab import Flow, Stream
-from styx_lab.core.batch import Batch
+from styx_lab.core.batch import Batch, Steps
 from styx_lab.core.operator import OUT, Operator
 from styx_lab.core.state import decode_state, encode_state
 from styx_lab.errors import CheckpointError
@@ -23,6 +24,7 @@ from styx_lab.testing import Script, check_operator
 from styx_lab.testing.strategies import payments, scripts
 from tests.laws.steps import Everything, Paid, Refunded
 from tests.operators import process_kinds as kinds
+from tests.operators.process_steps import Obeys
 
 FEWER = settings(max_examples=max(5, settings().max_examples // 8))
 
@@ -65,6 +67,15 @@ def test_a_timer_fires_at_the_step_that_reaches_its_time_and_no_sooner() -> None
     (order,) = out.order.tolist()
     assert batch.steps.mark[batch.steps.order.tolist().index(order)] == 130
     assert out.frame["_time"].to_physical().to_list() == [130]
+
+
+def test_an_event_that_a_step_fired_comes_before_the_step() -> None:
+    stream = source(delay="0ms").process(kinds.Sets)
+    batch = Script().event({"key": "a", "do": "10"}, at=100).watermark(200).batch(source(delay="0ms"))
+    # As what a window gives: with the order of the step that fired it.
+    moved = Batch(batch.frame, batch.steps.order[-1:], batch.before, batch.steps)
+    out = operator(stream).process([moved]).ports[OUT]
+    assert (out.order.tolist(), told(out.frame.rows(named=True))) == (batch.steps.order[-1:].tolist(), ["a 110"])
 
 
 def test_what_a_timer_sets_is_taken_in_the_same_step() -> None:
@@ -213,9 +224,6 @@ def test_ids_are_made_of_step_key_cause_and_number() -> None:
 
 
 def test_numbers_of_every_kind_come_out_as_declared() -> None:
-    import numpy as np
-
-    assert np.int64(3) == 3
     rows, letters = played(kinds.Numbers, (1_000, "a", ""))
     assert letters == []
     assert {name: value for name, value in rows[0].items() if not name.startswith("_")} == {
@@ -229,24 +237,20 @@ def test_memory_is_of_living_keys_only() -> None:
     script = Script()
     for number in range(300):
         script = script.event({"key": f"k{number}", "do": ""}, at=10 * number)
-    for piece in script.batch(stream).slices(7):
+    batch = script.batch(stream)
+    for piece in batch.slices(7):
         one.process([piece])
-        # Ten seconds... of a hundred milliseconds' life, ten events' keys at a time.
+        # A life of a hundred milliseconds is of ten events, each of a key of its own.
         assert one.size()["keys"] <= 18
         assert one.size()["timers"] <= 18
     assert one.size()["bytes"] > 0
-    last = Script().event({"key": "k", "do": ""}, at=3_000).end().batch(stream)
-    one.process(
-        [
-            Batch(
-                last.frame,
-                last.order + 600,
-                2_989,
-                last.steps.__class__(last.steps.order + 600, last.steps.mark, last.steps.clock),
-            )
-        ]
-    )
-    assert one.size() == {"keys": 0, "timers": 0, "values": 0, "bytes": 0}
+    # Also what is read back goes, once its time is over.
+    two = operator(stream.process(kinds.Remembers))
+    two.restore([one.snapshot()])
+    assert two.size() == one.size()
+    end = Steps(np.array([601]), np.array([9_000]), np.array([9_000]))
+    two.process([Batch(batch.frame.clear(), np.empty(0, np.int64), batch.after, end)])
+    assert two.size() == {"keys": 0, "timers": 0, "values": 0, "bytes": 0}
 
 
 def test_a_timer_set_again_and_again_holds_no_memory() -> None:
@@ -267,6 +271,14 @@ def test_state_of_another_declaration_is_refused() -> None:
         operator(source().process(kinds.Sets)).restore([saved])
     with pytest.raises(CheckpointError, match="declared other state, or for another key"):
         operator(source(key=()).process(kinds.Sums)).restore([saved])
+
+
+def test_what_was_set_first_stays_first_after_a_crash() -> None:
+    script = Script()
+    for number in range(12):
+        script = script.event({"key": "cab"[number % 3], "do": f"{30 - number}", "n": number}, at=100 + number)
+    stream = source(delay="30ms")
+    check_operator(lambda: operator(stream.process(kinds.Sets)), script.end().batch(stream))
 
 
 def test_state_of_every_type_comes_back() -> None:
@@ -305,3 +317,65 @@ def test_it_keeps_the_contract(name: str, script: Script) -> None:
         batch = batch.keep(batch.frame["status"].is_not_null().to_numpy())
     made = make(stream)
     check_operator(lambda: operator(made), [batch] * inputs)
+
+
+def obeyed(*events: tuple[int, list[Any]]) -> list[Any]:
+    """What `Obeys` says of the events of one key, at times (ms), with a watermark right behind."""
+    stream = styx.source("told", schema={"ts": "int", "key": "str", "do": "str"}, time="ts", key="key")
+    script = Script()
+    for at, do in events:
+        script = script.event({"key": "a", "do": json.dumps(do)}, at=at)
+    found = script.end().run(styx.flow("f", stream.process(Obeys).to("out")))
+    return [json.loads(said) if said.startswith("[") else said for said in told(found.rows("out"))]
+
+
+def test_a_value_is_gone_once_the_watermark_is_its_length_behind_the_write() -> None:
+    write, say = [["value", 7], ["append", 1], ["word", "w", 2]], [["say"]]
+    # Written at 100; 20 ms, 25 ms and 30 ms of life. The watermark is 1 ms behind the newest event before.
+    rows = obeyed((100, write), (120, say), (121, say), (125, say), (126, say), (130, say), (131, say), (132, say))
+    assert [(row[0], row[2], row[3]) for row in rows] == [
+        (7, [1], [["w", 2]]),
+        (7, [1], [["w", 2]]),
+        (-1, [1], [["w", 2]]),
+        (-1, [1], [["w", 2]]),
+        (-1, [], [["w", 2]]),
+        (-1, [], [["w", 2]]),
+        (-1, [], []),
+    ]
+
+
+def test_a_late_write_does_not_shorten_a_life_and_counts_as_one_at_the_watermark() -> None:
+    # The late event of 90 writes at a watermark of 99 what an event of 100 wrote; the value lives to 120 all the same.
+    late, say = [["value", 2], ["append", 3], ["say"]], [["say"]]
+    rows = obeyed((100, [["value", 1]]), (90, late), (120, say), (121, say), (126, say), (127, say))
+    assert [(row[0], row[2]) for row in rows] == [(2, [3]), (2, [3]), (2, [3]), (-1, [3]), (-1, [])]
+
+
+def test_a_timer_sees_the_state_of_its_own_time_however_far_the_step_goes() -> None:
+    rows = obeyed((100, [["value", 1], ["then", [["say"]]], ["timer", 19], ["timer", 20]]), (9_000, []))
+    assert [row if isinstance(row, str) else row[0] for row in rows] == [
+        "at 1970-01-01T00:00:00.119000+00:00",
+        1,
+        "at 1970-01-01T00:00:00.120000+00:00",
+        -1,
+    ]
+
+
+def test_an_order_of_adding_outlives_a_failure_and_ends_with_a_life() -> None:
+    words = [["word", "a", 1], ["word", "b", 2], ["word", "c", 3]]
+    rows = obeyed(
+        (100, words),
+        (101, [["no word", "a"], ["word", "b", 5], ["word", "d", 4], ["fail"]]),
+        (102, [["say"]]),
+        (103, [["clear"], ["word", "z", 0], ["fail"]]),
+        (104, [["word", "b", 9], ["say"]]),
+        (131, []),
+        (133, [["say"]]),
+        (134, [["word", "a", 8], ["say"]]),
+    )
+    assert [row[3] for row in rows] == [
+        [["a", 1], ["b", 2], ["c", 3]],
+        [["a", 1], ["b", 9], ["c", 3]],
+        [["b", 9]],
+        [["b", 9], ["a", 8]],
+    ]

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import isnan
+from types import GeneratorType
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 
 from styx_lab.core.batch import Int64s
-from styx_lab.core.events import ARRIVAL, DETECTED, ORIGIN, TIME, canonical_json, origins
+from styx_lab.core.events import ARRIVAL, DETECTED, OFFSET, ORIGIN, PARTITION, SOURCE, TIME, canonical_json, origins
 from styx_lab.core.keys import key_json
 from styx_lab.core.schema import TIME_DTYPE, Schema
 from styx_lab.errors import DataError
@@ -27,6 +28,7 @@ Cause = tuple[int, int, Any, int, int]
 """What an event is given for: its place in the sequence, the time it gets, the key, then the input's number and the
 row's, or for a timer -1 and its number in the slice."""
 _TIMER_PORT: Final = -1
+_MANY: Final = 65_536
 
 
 class Given:
@@ -44,7 +46,9 @@ class Given:
         self._key = dict(key)
         self._inputs = inputs
         self._dtypes = output.polars
-        self._names = output.keys()
+        self._names = frozenset(output)
+        # The beginning of an origin, by key and input.
+        self._heads: dict[tuple[Any, int], str] = {}
         self._checks = [(name, check_of(word, f"output {name!r}"), word == "float") for name, word in output.items()]
         self.rows: list[tuple[Any, ...]] = []
         self.causes: list[Cause] = []
@@ -62,13 +66,14 @@ class Given:
         Raises:
             DataError: when it is no mapping of output columns to values of their types.
         """
-        if not isinstance(said, Mapping):
+        # Nearly all are dicts, of which that can be asked without a look through what counts as a mapping.
+        if type(said) is not dict and not isinstance(said, Mapping):
             raise DataError(
                 "what is given must be a mapping", where="output", got=told(said), hint="yield {'count': 1}"
             )
         if not said.keys() <= self._names:
             unknown = ", ".join(sorted(map(str, said.keys() - self._names)))
-            raise DataError("no such column", where="output", got=unknown, hint=f"it has {', '.join(self._names)}")
+            raise DataError("no such column", where="output", got=unknown, hint=f"it has {', '.join(self._dtypes)}")
         row = []
         for name, check, real in self._checks:
             value = said.get(name)
@@ -82,6 +87,10 @@ class Given:
 
     def take(self, said: Any) -> None:
         """Take whatever a method gave: nothing, one mapping, or several."""
+        if type(said) is GeneratorType:
+            for one in said:
+                self.add(one)
+            return
         if isinstance(said, Mapping):
             self.add(said)
             return
@@ -129,9 +138,9 @@ class Given:
         for place, frame in enumerate(frames):
             mine = np.flatnonzero(port == place)
             if len(mine):
-                rows = frame[number[mine]]
-                arrivals[mine] = rows[ARRIVAL].to_physical().to_numpy()
-                texts[mine] = _origin_texts(rows)
+                rows = number[mine]
+                arrivals[mine] = frame[ARRIVAL].gather(rows).to_physical().to_numpy()
+                texts[mine] = _origin_texts(frame, rows)
         mine = np.flatnonzero(port == _TIMER_PORT)
         for one, timer in zip(mine.tolist(), number[mine].tolist(), strict=True):
             said, arrivals[one] = self.timers[timer]
@@ -141,7 +150,9 @@ class Given:
     def _origins(
         self, keys: Sequence[Any], ports: Sequence[int], numbers: Sequence[int], texts: Sequence[str]
     ) -> list[str]:
-        heads: dict[tuple[Any, int], str] = {}
+        heads = self._heads
+        if len(heads) > _MANY:
+            heads.clear()
         made, before, count = [], None, 0
         for key, port, number, text in zip(keys, ports, numbers, texts, strict=True):
             head = heads.get((key, port))
@@ -155,12 +166,12 @@ class Given:
         return made
 
 
-def _origin_texts(rows: pl.DataFrame) -> list[str]:
-    found = origins(rows)
-    if ORIGIN not in rows.columns:
-        # The names of sources are plain words.
-        return [f'["{source}",{partition},{offset}]' for source, partition, offset in found]
-    return [canonical_json(one).decode() for one in found]
+def _origin_texts(frame: pl.DataFrame, rows: Int64s) -> list[str]:
+    if ORIGIN in frame.columns:
+        return [canonical_json(one).decode() for one in origins(frame[rows])]
+    places = (frame[name].gather(rows).to_list() for name in (SOURCE, PARTITION, OFFSET))
+    # The names of sources are plain words.
+    return [f'["{source}",{partition},{offset}]' for source, partition, offset in zip(*places, strict=True)]
 
 
 def _as_tuple(key: Any) -> tuple[Any, ...]:

@@ -150,7 +150,7 @@ class ProcessOperator(Operator):
     def _of_input(self, port: int, batch: Batch) -> Iterator[tuple[int, int, int, int, Any, Event]]:
         names, frame = self._names[port], batch.frame
         times = frame[TIME].to_physical().to_list()
-        rows = frame.select(names).iter_rows()
+        rows = frame.select(names).rows()
         keys = self._keys_of(port, frame)
         for number, (order, ms, key, row) in enumerate(zip(batch.order.tolist(), times, keys, rows, strict=True)):
             event = Event(zip(names, row, strict=True))
@@ -170,6 +170,8 @@ class ProcessOperator(Operator):
         before, mark = slice_.watermark, slice_.marks[at]
         slice_.watermark = mark
         scope, given, timers = self._scope, self._given, self._timers
+        if not timers.waits_for(mark):
+            return
         ending = mark == MAX_WATERMARK
         first, chains = timers.next_number, dict[Any, int]()
         while (due := timers.due(mark)) is not None:

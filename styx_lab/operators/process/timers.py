@@ -72,6 +72,10 @@ class Timers:
         self._numbers.setdefault(key, {})[time] = number
         self._live += 1
 
+    def waits_for(self, mark: int) -> bool:
+        """Whether a timer with time <= mark may be there."""
+        return bool(self._heap) and self._heap[0][0] <= mark
+
     def due(self, mark: int) -> tuple[int, int, Any] | None:
         """The next timer with time <= mark, which is then gone: its time, number and key."""
         heap = self._heap
