@@ -52,8 +52,9 @@ if TYPE_CHECKING:
     from styx_lab.flow.process import BroadcastState, ListState, MapState, Process, ValueState
     from styx_lab.flow.stream import Stream, source
     from styx_lab.flow.table import table
+    from styx_lab.flow.trigger import AtEnd, AtEndOfInput, Every, EveryEvents, Never, When
     from styx_lab.flow.watermark import Ascending, BoundedDelay, OwnWatermark, Punctuated
-    from styx_lab.flow.window import Sliding, Tumbling
+    from styx_lab.flow.window import Calendar, Counted, Cumulating, Global, Session, Sliding, Tumbling
     from styx_lab.lab import Monitor, load_ipython_extension
     from styx_lab.stores import SqliteStore
     from styx_lab.workbench import list_jobs, live, promote, replay, run_bundle, show, train
@@ -61,12 +62,21 @@ if TYPE_CHECKING:
 __all__ = [
     "SOURCE_TIMESTAMP",
     "Ascending",
+    "AtEnd",
+    "AtEndOfInput",
     "BoundedDelay",
     "BroadcastState",
+    "Calendar",
+    "Counted",
+    "Cumulating",
+    "Every",
+    "EveryEvents",
     "Flow",
+    "Global",
     "ListState",
     "MapState",
     "Monitor",
+    "Never",
     "OwnWatermark",
     "Pattern",
     "Process",
@@ -75,6 +85,7 @@ __all__ = [
     "Result",
     "RunSettings",
     "Schema",
+    "Session",
     "Sliding",
     "SqliteStore",
     "Stream",
@@ -82,6 +93,7 @@ __all__ = [
     "Tumbling",
     "UserAggregate",
     "ValueState",
+    "When",
     "col",
     "collect",
     "count",
@@ -113,9 +125,18 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "AtEnd": "styx_lab.flow.trigger",
+    "AtEndOfInput": "styx_lab.flow.trigger",
     "BroadcastState": "styx_lab.flow.process",
     "Ascending": "styx_lab.flow.watermark",
     "BoundedDelay": "styx_lab.flow.watermark",
+    "Calendar": "styx_lab.flow.window",
+    "Counted": "styx_lab.flow.window",
+    "Cumulating": "styx_lab.flow.window",
+    "Every": "styx_lab.flow.trigger",
+    "EveryEvents": "styx_lab.flow.trigger",
+    "Global": "styx_lab.flow.window",
+    "Never": "styx_lab.flow.trigger",
     "OwnWatermark": "styx_lab.flow.watermark",
     "Punctuated": "styx_lab.flow.watermark",
     "Flow": "styx_lab.flow.flow",
@@ -129,6 +150,7 @@ _HOMES: Final = {
     "RunSettings": "styx_lab.engines.runner.runner",
     "SOURCE_TIMESTAMP": "styx_lab.core.events",
     "Schema": "styx_lab.core.schema",
+    "Session": "styx_lab.flow.window",
     "Sliding": "styx_lab.flow.window",
     "SqliteStore": "styx_lab.stores",
     "Stream": "styx_lab.flow.stream",
@@ -136,6 +158,7 @@ _HOMES: Final = {
     "Tumbling": "styx_lab.flow.window",
     "UserAggregate": "styx_lab.flow.aggregate",
     "ValueState": "styx_lab.flow.process",
+    "When": "styx_lab.flow.trigger",
     "col": "polars",
     "collect": "styx_lab.flow.aggregate",
     "count": "styx_lab.flow.aggregate",
