@@ -156,11 +156,11 @@ class WatermarkTracker:
                 quiet,
             )
         )
-        silent = self.silent_before
-        for row in np.flatnonzero(quiet != -1).tolist():
-            if bool(quiet[row]) != silent:
-                silent = not silent
-                self.changes.append((int(orders[row]) + 1, int(clocks[row]), silent))
+        known_at = np.flatnonzero(quiet != -1)
+        said = quiet[known_at]
+        differs = said != np.concatenate([[int(self.silent_before)], said[:-1]])
+        for row in known_at[differs].tolist():
+            self.changes.append((int(orders[row]) + 1, int(clocks[row]), bool(quiet[row])))
         if moved.any():
             self.stepped = int(clocks[moved][-1])
         return Steps(orders[moved] + 1, marks[moved], clocks[moved])

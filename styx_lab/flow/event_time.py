@@ -19,10 +19,12 @@ from styx_lab.errors import FlowError
 __all__ = ["FIRST_MS", "LAST_MS", "TimeForm", "TimeUnit", "zone_is_known"]
 
 TimeUnit = Literal["s", "ms", "us", "ns"]
-FIRST_MS: Final = -62_135_596_800_000
-"""0001-01-01T00:00:00Z, the first event time there can be."""
-LAST_MS: Final = 253_402_300_799_999
-"""9999-12-31T23:59:59.999Z, the last one."""
+# A hundred years from the ends of what a datetime can say, so that a window around any event can be written; and what
+# stands there in data (0001-01-01, 9999-12-31) says "none" and "for ever", not when something happened.
+FIRST_MS: Final = -59_011_459_200_000
+"""0100-01-01T00:00:00Z, the first event time there can be."""
+LAST_MS: Final = 250_246_627_199_999
+"""9899-12-31T23:59:59.999Z, the last one."""
 _UNITS: Final = ("s", "ms", "us", "ns")
 _KINDS: Final = ("int", "float", "str", "datetime")
 # Two moments that differ in every part, to try a format with; the second has a two-digit year of this century, too.

@@ -1,7 +1,7 @@
 """Event time out of a source's arrivals: epoch ms of each event, and why some have none.
 
-Laws: an event's time depends on that event alone; what is no time between the years 1 and 9999 is refused with a reason
-(nothing silent), never bent into one.
+Laws: an event's time depends on that event alone; what is no time between the years 100 and 9899 is refused with a
+reason (nothing silent), never bent into one.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def _check_range(times: Int64s, values: Int64s, unit: str, refused: dict[int, st
 
 
 def _side(time: float) -> str:
-    return "beyond the year 9999" if time > 0 else "before the year 1"
+    return "beyond the year 9899" if time > 0 else "before the year 100"
 
 
 def _shown(text: str) -> str:

@@ -56,7 +56,7 @@ class PunctuatedSayings:
         said = column.fill_null(MIN_WATERMARK).to_numpy().astype(np.int64)
         given = column.is_not_null().to_numpy()
         for row in np.flatnonzero(given & ((said < FIRST_MS) | (said > LAST_MS))).tolist():
-            refused.setdefault(row, f"bad_watermark: {said[row]} ms is not in the years 1 to 9999")
+            refused.setdefault(row, f"bad_watermark: {said[row]} ms is not in the years 100 to 9899")
         return said, refused
 
     def to_json(self) -> None:
@@ -129,5 +129,5 @@ def _as_ms(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"a watermark is int (epoch ms), a datetime or None, not {type(value).__name__}")
     if not FIRST_MS <= value <= LAST_MS:
-        raise ValueError(f"{value} ms is not in the years 1 to 9999")
+        raise ValueError(f"{value} ms is not in the years 100 to 9899")
     return int(value)

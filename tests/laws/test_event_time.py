@@ -27,7 +27,7 @@ from styx_lab.testing import ENGINES, Played, Script
 
 pytestmark = pytest.mark.laws
 NOW = 1_700_000_000_123
-FIRST, LAST = -62_135_596_800_000, 253_402_300_799_999
+FIRST, LAST = -59_011_459_200_000, 250_246_627_199_999
 
 
 def a_flow(word: str, **how: Any) -> Flow:
@@ -114,14 +114,17 @@ ODD: list[tuple[str, dict[str, Any], Any, str]] = [
     ("str", {}, "2023-02-29", "bad_time"),
     ("str", {}, "0000-01-01", "bad_time"),
     ("str", {}, "10000-01-01", "bad_time"),
-    ("str", {}, "9999-12-31T23:59:59-01:00", "bad_time"),
-    ("str", {}, "0001-01-01T00:00:00+01:00", "bad_time"),
+    ("str", {}, "9999-12-31T23:59:59Z", "bad_time"),
+    ("str", {}, "9899-12-31T23:59:59-01:00", "bad_time"),
+    ("str", {}, "0100-01-01T00:00:00+01:00", "bad_time"),
     ("str", {}, "٢٠٢٤-٠١-٠١", "bad_time"),
     ("str", {}, 17, "wrong_type"),
     ("str", {"time_zone": "Europe/Berlin"}, "2024-03-31T02:30:00", "bad_time"),
     ("str", {"time_format": "%d.%m.%Y"}, "2023-11-14", "bad_time"),
     ("datetime", {}, "soon", "wrong_type"),
-    ("datetime", {}, LAST + 1, "out_of_range"),
+    ("datetime", {}, LAST + 1, "bad_time"),
+    ("datetime", {}, "9999-12-31T23:59:59Z", "bad_time"),
+    ("datetime", {}, 2**60, "out_of_range"),
 ]
 
 
@@ -138,6 +141,17 @@ def test_what_is_no_time_is_a_letter_and_moves_nothing(
     assert reasons(played) == {reason: 1}
     assert played.summary["late"] == 0
     assert [row["count"] for row in played.rows("out")] == [2]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("at", [FIRST, LAST])
+def test_a_window_around_any_time_can_be_written(at: int, engine: Any) -> None:
+    """A notification's JSON has its window's edges."""
+    stream = styx.source("s", schema={"ts": "int", "n": "int"}, time="ts", key="n")
+    counted = stream.window(styx.Sliding("700d", every="100d"), count=styx.count())
+    flow = styx.flow("f", counted.notify("tell", message="{count}").to("out"))
+    played = Script().event({"n": 1}, at=at).end().run(flow, engine=engine)
+    assert len(played.rows("out")) == 7
 
 
 def test_the_clocks_of_a_zone() -> None:

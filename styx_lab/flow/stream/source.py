@@ -60,8 +60,8 @@ def source(  # noqa: PLR0913 -- what a source is has many sides; all but one or 
             of it is repeated.
 
     An event without a usable time becomes a dead letter: `no_time` (null, or no timestamp), `bad_time` (no such text,
-    NaN, not in the years 1 to 9999, skipped by the clocks of the zone), `far_future`; so does one that says a watermark
-    that is none (`bad_watermark`).
+    NaN, not in the years 100 to 9899, skipped by the clocks of the zone), `far_future`; so does one that says a
+    watermark that is none (`bad_watermark`).
 
     Time: computes the watermark, per partition, as the minimum over partitions. State: the greatest time of each, and
     what a watermark of your own keeps.
