@@ -173,16 +173,26 @@ def _goes(window: str, firing: str) -> bool:
     return firing in ("when-only", "events") if window == "global" else True
 
 
-@pytest.mark.parametrize("aggregates", [SOME, KEPT_EVENTS], ids=["partials", "events"])
-@pytest.mark.parametrize(
-    ("window", "firing"), [(w, f) for w in WINDOWS for f in FIRINGS if _goes(w, f)], ids=lambda name: name
-)
+TRIED = [
+    *(
+        (window, "usual", SOME if place % 2 else KEPT_EVENTS)
+        for place, window in enumerate(WINDOWS)
+        if window != "global"
+    ),
+    *((window, firing, SOME) for window in ("session", "sliding") for firing in FIRINGS),
+    *(("session", firing, KEPT_EVENTS) for firing in ("late-discarding", "every", "when")),
+    *(("global", firing, KEPT_EVENTS) for firing in ("when-only", "events")),
+]
+
+
+@pytest.mark.parametrize(("window", "firing", "aggregates"), TRIED)
 def test_the_contract(window: str, firing: str, aggregates: dict[str, Any]) -> None:
     spec = WindowStep("per_key", (), WINDOWS[window], tuple(aggregates.items()), FIRINGS[firing])
     check_operator(lambda: ByWindowOperator(spec, stream()), batch(EVENTS, delay=12))
 
 
 @pytest.mark.laws
+@settings(max_examples=max(5, settings().max_examples // 4))
 @given(scripts(), st.sampled_from(sorted(WINDOWS)), st.sampled_from(sorted(FIRINGS)), st.booleans())
 def test_the_contract_whatever_comes(script: Any, window: str, firing: str, keeps: bool) -> None:
     if not _goes(window, firing):
