@@ -71,5 +71,5 @@ class Operator(ABC):
         del states  # an operator without state has nothing to put back
 
     def size(self) -> Mapping[str, int]:
-        """How much state is held now: keys and the like, by name."""
+        """How much state is held now: keys and the like, by name; `bytes` only where `held_bytes` cannot tell."""
         return {}

@@ -58,6 +58,8 @@ def duration_ms(value: Duration, *, where: str, zero: bool = False) -> int:
         ms = micros // 1_000
     elif isinstance(value, str):
         text = value.replace(" ", "")
+        if text.startswith("-") and not _PART.sub("", text[1:]):
+            raise FlowError("a duration must be positive", where=where, got=value, hint=hint)
         if not text or _PART.sub("", text):
             raise FlowError("not a duration", where=where, got=value, hint=hint)
         ms = sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(text))

@@ -18,6 +18,7 @@ from styx_lab.core.events import DEAD_SCHEMA, EventKind
 from styx_lab.core.operator import Emission, Operator
 from styx_lab.core.ports import EncodedFormat, Source
 from styx_lab.core.schema import RESERVED_PREFIX
+from styx_lab.core.size import held_bytes
 from styx_lab.core.state import State
 from styx_lab.engines.feed import Slice
 from styx_lab.errors import CheckpointError, RunError
@@ -129,6 +130,10 @@ class Plan:
     def newest(self) -> int:
         """The greatest event time seen in any source, epoch ms."""
         return max(source.newest for source in self.sources.values())
+
+    def sizes(self) -> dict[str, dict[str, int]]:
+        """How much state each step holds now, by name: its keys, events and the like, and bytes."""
+        return {name: {"bytes": held_bytes(one), **one.size()} for name, one in self.operators.items()}
 
     @property
     def _stateful(self) -> dict[str, SourceOperator | Operator]:

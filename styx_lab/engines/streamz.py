@@ -219,6 +219,18 @@ class LiveFlow:
         self._pieces = [outputs]
         return Result(self.flow, outputs, self._ledger.steps, self._ledger.summary())
 
+    def sizes(self) -> dict[str, dict[str, int]]:
+        """How much state each step holds now: `keys`, `events` and the like by its kind, and `bytes`.
+
+        >>> import styx_lab as styx
+        >>> cards = styx.source("cards", schema={"ts": "int", "card": "str"}, time="ts", key="card")
+        >>> live = styx.flow("spent", cards.window(styx.Session("1m"), n=styx.count()).to("out")).live()
+        >>> live.emit([{"ts": 1, "card": "a"}, {"ts": 2, "card": "b"}])
+        >>> live.sizes()["window"]["keys"]
+        2
+        """
+        return self._plan.sizes()
+
     def _pass_on(self, emissions: Mapping[str, Emission]) -> None:
         if self._ended:
             raise RunError("the input has ended", where=f"flow {self.flow.name!r}", hint="start another: flow.live()")

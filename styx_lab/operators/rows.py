@@ -40,11 +40,6 @@ class EventRows:
     def __len__(self) -> int:
         return self._count
 
-    @property
-    def bytes(self) -> int:
-        """How many bytes the rows take, about."""
-        return int(self._frame.estimated_size()) + sum(int(frame.estimated_size()) for frame, _ in self._added)
-
     def add(self, frame: pl.DataFrame, numbers: Int64s) -> None:
         """Keep rows; their numbers are greater than all before."""
         if frame.height:

@@ -78,6 +78,7 @@ class Outcome:
         count: input events, and decisions that a partition was idle, committed.
         replayed: events run again after this start.
         summary, counters: as in the ledger.
+        sizes: how much state each step held when the run ended: keys and the like, and bytes.
         warnings: what a person should know: damaged checkpoints passed over, checkpoints that could not be written.
         savepoint: the folder of the savepoint that was asked for with the stop.
     """
@@ -88,6 +89,7 @@ class Outcome:
     replayed: int
     summary: Mapping[str, int]
     counters: Counters
+    sizes: Mapping[str, Mapping[str, int]]
     warnings: Sequence[str] = field(default_factory=tuple)
     savepoint: str | None = None
 
@@ -314,6 +316,7 @@ class _Runner:
             self._replayed,
             ledger.summary(),
             ledger.steps,
+            self._chain.plan.sizes(),
             tuple(self._warnings),
             self._savepoint,
         )

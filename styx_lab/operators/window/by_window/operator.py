@@ -184,13 +184,8 @@ class ByWindowOperator(Operator):
         self._rows.add(rows.select(list(self._kept)), rows["_number"].to_numpy())
 
     def size(self) -> Mapping[str, int]:
-        """The keys, windows and events that are held, and bytes."""
-        return {
-            "keys": self._windows.keys,
-            "windows": self._windows.live,
-            "events": len(self._rows),
-            "bytes": self._windows.size + self._rows.bytes,
-        }
+        """The keys, windows and events that are held."""
+        return {"keys": self._windows.keys, "windows": self._windows.live, "events": len(self._rows)}
 
 
 def _own(array: np.ndarray[Any, Any]) -> Int64s:

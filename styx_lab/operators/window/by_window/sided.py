@@ -196,10 +196,9 @@ class SidedOperator(Operator):
             rows.add(table.select(list(stream.schema)), table["_number"].to_numpy())
 
     def size(self) -> Mapping[str, int]:
-        """The keys, windows and events that are held, and bytes."""
+        """The keys, windows and events that are held."""
         return {
             "keys": self._windows.keys,
             "windows": self._windows.live,
             "events": sum(len(rows) for rows in self._rows),
-            "bytes": self._windows.size + sum(rows.bytes for rows in self._rows),
         }

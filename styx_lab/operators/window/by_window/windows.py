@@ -68,11 +68,6 @@ class OpenWindows:
         return len(self._arrays.node_free) - int(self._arrays.control[a.NODE_FREE])
 
     @property
-    def size(self) -> int:
-        """How many bytes the arrays take."""
-        return sum(array.nbytes for array in self._arrays)
-
-    @property
     def next_number(self) -> int:
         """The number of the next event; its events' numbers are twice that, plus one on the second input."""
         return int(self._arrays.control[a.NUMBERS])
