@@ -108,6 +108,15 @@ def test_slots_are_those_of_a_dict(made: Any, tags: int, data: st.DataObject) ->
 
 
 @pytest.mark.parametrize("tags", FEW_TAGS)
+def test_a_text_is_not_the_one_that_begins_like_it(tags: int) -> None:
+    """Whichever comes first, and where their hashes are the same."""
+    for texts in (TEXTS, TEXTS[::-1]):
+        index = weak(["text"], tags)
+        frame = pl.DataFrame({"text": texts})
+        assert index.slots(frame).tolist() == index.slots(frame).tolist() == list(range(len(texts)))
+
+
+@pytest.mark.parametrize("tags", FEW_TAGS)
 def test_many_keys_grow_and_go(tags: int) -> None:
     """Thousands of keys, more than are read one at a time, and the room of those that went is used again."""
     count = 20_000 if tags == ALL_TAGS else 1_200
