@@ -14,6 +14,7 @@ import polars as pl
 
 from styx_lab.bench.answers import Answer, derived_answer, matches_answer, notifications_answer, windows_answer
 from styx_lab.bench.cases import difference, handwritten_cases, peer_cases
+from styx_lab.bench.groups import GROUPS
 from styx_lab.bench.harness import Case, measure_apart
 from styx_lab.bench.payments import COUNT, DISORDER_MS, SCHEMA, Payments, payments
 from styx_lab.bench.reference import expected
@@ -40,21 +41,25 @@ Outputs = list[dict[str, pl.DataFrame]]
 
 
 def run_benchmarks(names: Sequence[str], events: int = COUNT, repeats: int = 5) -> dict[str, Any]:
-    """Run works, each in a process of its own that keeps to one core, and give their reports as JSON by name.
+    """Run works and groups, in processes of their own that keep to one core, and give their reports as JSON by name.
 
     Args:
-        names: of `WORKS`; all of them where none are named.
+        names: of `WORKS` and `GROUPS`; all of them where none are named. A group has several reports, by name.
         events: how many payments.
         repeats: how often each case is timed.
 
     Raises:
         NotFoundError: on an unknown name.
     """
+    known = (*WORKS, *GROUPS)
     for name in names:
-        if name not in WORKS:
-            raise NotFoundError("no such benchmark", where="bench", got=name, hint=f"one of {', '.join(WORKS)}")
-    reports = {}
-    for name in names or WORKS:
+        if name not in known:
+            raise NotFoundError("no such benchmark", where="bench", got=name, hint=f"one of {', '.join(known)}")
+    reports: dict[str, Any] = {}
+    for name in names or known:
+        if name in GROUPS:
+            reports[name] = GROUPS[name](events, repeats)
+            continue
         task = ("styx_lab.bench.workloads:all_cases", name, _BATCH, events)
         reports[name] = measure_apart(*task, repeats=repeats, base=_name(name, _BATCH)).to_json()
     return reports

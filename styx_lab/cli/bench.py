@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -13,10 +13,21 @@ from styx_lab.cli.output import print_json, print_line, print_table, status
 
 __all__ = ["bench"]
 
+_COLUMNS: Final = {
+    "case": "name",
+    "events/s": "rate",
+    "slowest": "slowest",
+    "fastest": "fastest",
+    "ratio": "ratio",
+    "answer": "answer",
+}
+_MEMORY: Final = {"peak MB": "peak_mb"}
+
 
 @click.command(
     epilog=epilog(
         "styx bench W3 --events 100000 --repeats 3",
+        "styx bench windows joins --json",
         exits="0; 1 when an answer is wrong; 66 on an unknown name; 130 on Ctrl-C.",
     )
 )
@@ -30,8 +41,8 @@ __all__ = ["bench"]
 def bench(names: tuple[str, ...], events: int, repeats: int, as_json: bool) -> None:
     """Run the benchmarks, checking the answers first.
 
-    NAMES are W1, W2, W3 or W5; all of them where none are named. Figures are medians, beside the machine's load, and
-    are given for right answers only.
+    NAMES are W1, W2, W3, W5, windows or joins; all of them where none are named. Figures are medians, beside the
+    machine's load, and are given for right answers only.
     """
     with status(f"Measuring {', '.join(names) or 'everything'} over {events:,} events; this takes its time"):
         from styx_lab.bench.workloads import run_benchmarks
@@ -41,13 +52,8 @@ def bench(names: tuple[str, ...], events: int, repeats: int, as_json: bool) -> N
     if as_json:
         print_json(report)
     else:
-        print_table(
-            ("case", "events/s", "slowest", "fastest", "ratio", "answer"),
-            (
-                (*(case.get(name) for name in ("name", "rate", "slowest", "fastest", "ratio", "answer")),)
-                for case in cases
-            ),
-        )
+        columns = _COLUMNS | (_MEMORY if any("peak_mb" in case for case in cases) else {})
+        print_table(list(columns), ([case.get(name) for name in columns.values()] for case in cases))
         print_line("Figures of one machine at one time: compare within a run. --json has the load and the versions.")
     if any(case.get("rate") is None for case in cases):
         raise click.exceptions.Exit(UNSOUND)

@@ -123,9 +123,7 @@ class JoinMemory:
             if rows.worth_sweeping:
                 rows.keep(self.kept.side(side)[:, NODE_NUMBER])
         if len(self.keys) > _IDLE_KEYS + _IDLE_SHARE * int(self.kept.counts[LIVE]):
-            held = np.array([slot for slot, key in enumerate(self.keys.keys) if key is not None], np.int64)
-            idle = self.kept.idle(held)
-            self.keys.release(idle)
+            self.keys.release(self.kept.idle(self.keys.living))
 
     def size(self) -> Mapping[str, int]:
         """The keys that have events, and the events."""
