@@ -17,6 +17,7 @@ import polars as pl
 from styx_lab.core.events import TIME
 from styx_lab.core.time import Duration, duration_ms, duration_text
 from styx_lab.errors import FlowError
+from styx_lab.flow.carried import Carried
 from styx_lab.flow.expression import Expression
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 _METHODS: Final = ("on_event", "snapshot", "restore")
+_HINT: Final = "on_event(time, event), snapshot(), restore(state)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,67 +143,57 @@ class WatermarkClass(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OwnWatermark:
-    """A class of your own says the watermark: `OwnWatermark(MyWatermark)` or `OwnWatermark("my_module:MyWatermark")`.
+    """A class of your own says the watermark: `OwnWatermark(MyWatermark)`.
 
-    >>> print(OwnWatermark("my_module:MyWatermark"))
-    by my_module:MyWatermark
+    >>> from styx_lab.flow.example_watermark import Learned
+    >>> print(OwnWatermark(Learned))
+    by Learned
+
+    The class must stand in a module that can be imported (`%%styx module NAME` makes one of a notebook's cell); the
+    flow carries the source of that module with its hash, and runs what it carries. One is made for each partition,
+    without arguments.
 
     Args:
-        cls: a class as `WatermarkClass` describes, in a module that can be imported where the flow runs, or its name.
-            It must be deterministic: its answers may depend on the events of its partition alone.
+        cls: a class as `WatermarkClass` describes. It must be deterministic: its answers may depend on the events of
+            its partition alone.
 
     State: what its `snapshot` gives, for each partition. About a microsecond or two an event, for it is Python.
 
     Raises:
-        FlowError: when the class lacks a method, or cannot be imported by its name.
+        FlowError: when the class lacks a method, or cannot be carried (of a notebook's cell, in a function).
     """
 
-    cls: str
+    code: Carried
 
-    def __init__(self, cls: str | type) -> None:
-        object.__setattr__(self, "cls", cls if isinstance(cls, str) else _name_of(cls))
-        module, _, name = self.cls.partition(":")
-        if not name.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
-            raise FlowError(
-                "not the name of a class", where="OwnWatermark", got=self.cls, hint="'my_module:MyWatermark'"
-            )
+    def __init__(self, cls: type | Carried) -> None:
+        object.__setattr__(self, "code", cls if isinstance(cls, Carried) else _carried(cls))
 
     def to_json(self) -> dict[str, Any]:
-        """The strategy as JSON: the class by its name."""
-        return {"type": "own", "class": self.cls}
+        """The strategy as JSON: the class, with the source of its module."""
+        return {"type": "own", "class": self.code.to_json()}
 
     def __str__(self) -> str:
-        return f"by {self.cls}"
+        return f"by {self.code.name}"
 
 
 Watermark = BoundedDelay | Ascending | Punctuated | OwnWatermark
 
 
-def _name_of(cls: type) -> str:
+def _carried(cls: Any) -> Carried:
     if not isinstance(cls, type):
         raise FlowError("not a class", where="OwnWatermark", got=cls, hint="give the class itself, not an object of it")
+    where = f"OwnWatermark({cls.__name__})"
     for name in _METHODS:
         if not callable(getattr(cls, name, None)):
-            raise FlowError(
-                f"the class has no method {name}()",
-                where=f"OwnWatermark({cls.__name__})",
-                hint="on_event(time, event), snapshot(), restore(state)",
-            )
-    if cls.__module__ == "__main__" or "." in cls.__qualname__:
-        raise FlowError(
-            "the class must be at the top of a module that can be imported",
-            where="OwnWatermark",
-            got=f"{cls.__module__}:{cls.__qualname__}",
-            hint="put it in a file of its own; in a notebook, %%styx module NAME",
-        )
-    return f"{cls.__module__}:{cls.__name__}"
+            raise FlowError(f"the class has no method {name}()", where=where, hint=_HINT)
+    return Carried.of(cls, where=where)
 
 
 def watermark_from_json(value: Mapping[str, Any], *, where: str) -> Punctuated | OwnWatermark:
-    """The strategy of `to_json`'s answer; nothing is imported."""
+    """The strategy of `to_json`'s answer; nothing of it is run."""
     match value:
         case {"type": "punctuated", "at": dict() as at}:
             return Punctuated(Expression.from_json(at, where=where))
-        case {"type": "own", "class": str() as cls}:
-            return OwnWatermark(cls)
+        case {"type": "own", "class": dict() as code}:
+            return OwnWatermark(Carried.from_json(code, where=f"{where}, watermark"))
     raise FlowError("unknown watermark strategy in a stored flow", where=where, got=dict(value))

@@ -7,9 +7,9 @@ with a reason (`bad_watermark`, `not_evaluated`), never a watermark at random. T
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -17,10 +17,11 @@ import polars as pl
 
 from styx_lab.core.batch import Int64s
 from styx_lab.core.time import MIN_WATERMARK
-from styx_lab.errors import RunError
+from styx_lab.errors import FlowError
 from styx_lab.flow.event_time import FIRST_MS, LAST_MS
 from styx_lab.flow.expression.values import evaluate
 from styx_lab.flow.watermark import OwnWatermark, Punctuated, WatermarkClass
+from styx_lab.operators.carried import load, object_of
 from styx_lab.operators.values import refused_rows
 
 __all__ = ["OwnSayings", "PunctuatedSayings", "Said"]
@@ -70,26 +71,17 @@ class OwnSayings:
     """Runs an `OwnWatermark`: an object of the user's class for each partition.
 
     Raises:
-        RunError: when the class cannot be imported, or is none.
+        FlowError: when the source that the flow carries fails, has no such class, or one that lacks a method.
     """
 
     def __init__(self, strategy: OwnWatermark, *, where: str) -> None:
-        module, _, name = strategy.cls.partition(":")
-        try:
-            self._make = getattr(import_module(module), name)
-            made = self._make()
-        except Exception as error:
-            raise RunError(
-                f"the class of the watermark cannot be used: {error!r}",
+        cls: type[Any] = load(strategy.code, object, where=where)
+        self._make: Callable[[], WatermarkClass] = partial(object_of, cls, where=where)
+        if not isinstance(self._make(), WatermarkClass):
+            raise FlowError(
+                "the class in the module's file lacks a method of a watermark",
                 where=where,
-                got=strategy.cls,
-                hint="it must be importable where the flow runs, and take no arguments",
-            ) from error
-        if not isinstance(made, WatermarkClass):
-            raise RunError(
-                "the class of the watermark lacks a method",
-                where=where,
-                got=strategy.cls,
+                got=strategy.code,
                 hint="on_event(time, event), snapshot(), restore(state)",
             )
         self._objects: dict[int, WatermarkClass] = {}

@@ -17,13 +17,15 @@ from hypothesis import strategies as st
 from styx_lab.core.operator import LATE
 from styx_lab.flow.aggregate import count, sum
 from styx_lab.flow.drawing import mermaid, svg, text
+from styx_lab.flow.drawing.as_svg import ICONS
 from styx_lab.flow.drawing.label import cut, width
 from styx_lab.flow.drawing.layout import lay_out, links
 from styx_lab.flow.flow import Flow, flow
 from styx_lab.flow.pattern import Pattern
-from styx_lab.flow.steps import WindowStep
+from styx_lab.flow.steps import STEPS, WindowStep
 from styx_lab.flow.stream import Stream, source
 from styx_lab.flow.window import Sliding, Tumbling
+from tests.flow.golden_flows import GOLDEN_FLOWS
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "drawing"
 SCHEMA = {"ts": "int", "card_id": "str", "amount": "float", "status": "str"}
@@ -81,6 +83,23 @@ def test_is_the_golden_drawing(name: str, form: str) -> None:
     if os.environ.get("STYX_GOLDEN") == "write":
         path.write_text(drawn, encoding="utf-8", newline="\n")
     assert drawn == path.read_text(encoding="utf-8")
+
+
+def test_every_verb_has_a_picture_of_its_own() -> None:
+    assert set(ICONS) == set(STEPS)
+    assert len(set(ICONS.values())) == len(ICONS)
+
+
+@pytest.mark.parametrize("name", GOLDEN_FLOWS)
+def test_every_golden_flow_is_drawn(name: str) -> None:
+    drawn = GOLDEN_FLOWS[name]()
+    root = ElementTree.fromstring(drawn.svg())
+    assert [one.get("data-step") for one in root.iter(f"{SVG}g") if one.get("data-step")] == [
+        step.name for step in drawn.steps
+    ]
+    for step in drawn.steps:
+        assert f"<b>{step.name}</b>" in drawn.mermaid()
+        assert step.name in text(drawn)
 
 
 @pytest.mark.parametrize("name", FLOWS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,15 +13,15 @@ from hypothesis import strategies as st
 
 import styx_lab as styx
 from styx_lab import col
-from styx_lab.errors import FlowError, RunError
+from styx_lab.errors import FlowError
 from styx_lab.flow import aggregate as agg
+from styx_lab.flow.carried import Carried
 from styx_lab.flow.flow import Flow
 from styx_lab.flow.steps import SourceStep
 from styx_lab.flow.stream import Stream
 from styx_lab.flow.watermark import Ascending, BoundedDelay, OwnWatermark, Punctuated
 from styx_lab.testing import ENGINES, Script
 from styx_lab.testing.strategies import interrupted, scripts
-from tests.laws import own_watermark
 from tests.laws.kit import FEWER, SIZES, assert_nothing_silent, assert_same, play
 from tests.laws.own_watermark import EverySecond, Halved
 from tests.laws.verbs import Case
@@ -120,7 +121,7 @@ def test_a_mark_that_is_none_is_a_letter_and_moves_nothing(engine: Any) -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_class_of_ones_own_that_fails_costs_the_event(engine: Any) -> None:
     script = Script().event(event(10, "")).event(event(11, "ok", 4)).event(event(12)).event(event(13)).end()
-    played = script.run(counted("own", OwnWatermark("tests.laws.own_watermark:EverySecond")).flow, engine=engine)
+    played = script.run(counted("own", OwnWatermark(EverySecond)).flow, engine=engine)
     assert [(row["reason"], row["detail"]) for row in played.rows("dead_letters")] == [
         ("bad_watermark", "ValueError: no status"),
         ("bad_watermark", "TypeError: a watermark is int (epoch ms), a d"),
@@ -166,15 +167,17 @@ def refusals() -> list[tuple[str, Any, str]]:
         ("arrival", lambda: payments(Punctuated("_arrival")), "_arrival"),
         ("over events", lambda: payments(Punctuated("MAX(ts)")), "MAX looks at more than one event"),
         ("no expression", lambda: Punctuated(3), "not an expression"),  # type: ignore[arg-type]
-        ("no class", lambda: OwnWatermark("nonsense"), "not the name of a class"),
+        ("a name", lambda: OwnWatermark("my_module:EverySecond"), "not a class"),  # type: ignore[arg-type]
         ("an object", lambda: OwnWatermark(EverySecond()), "not a class"),  # type: ignore[arg-type]
         ("lacks a method", lambda: OwnWatermark(Halved), r"no method snapshot\(\)"),
-        ("a class in a function", lambda: OwnWatermark(_inner()), "top of a module"),
-        ("not there", lambda: _run("tests.laws.own_watermark:Missing"), "cannot be used"),
-        ("no module", lambda: _run("no_such_module:Missing"), "cannot be used"),
-        ("halved", lambda: _run("tests.laws.own_watermark:Halved"), "lacks a method"),
+        ("a class in a function", lambda: OwnWatermark(_inner()), "cannot be carried.*%%styx module"),
+        ("not there", lambda: _run("x = 1"), "watermark, module 'mine': .*no such class; got 'Mine'"),
+        ("fails", lambda: _run("x = 1\nimport no_such_module"), "module 'mine', line 2: .*no_such_module"),
+        ("halved", lambda: _run("class Mine: ..."), "lacks a method"),
+        ("with arguments", lambda: _run("class Mine:\n    def __init__(self, x): ..."), "cannot be made: TypeError"),
         ("no stored strategy", lambda: _stored({"type": "other"}), "unknown watermark strategy"),
-        ("stored class", lambda: _stored({"type": "own", "class": "x; import os"}), "not the name of a class"),
+        ("stored name", lambda: _stored({"type": "own", "class": "x; import os"}), "unknown watermark strategy"),
+        ("stored class", lambda: _stored({"type": "own", "class": {"name": "x"}}), "'payments', watermark: .*damaged"),
     ]
 
 
@@ -185,8 +188,9 @@ def _inner() -> type:
     return Inner
 
 
-def _run(name: str) -> Any:
-    return Script().event(event(1)).end().run(counted("f", OwnWatermark(name)).flow)
+def _run(source: str) -> Any:
+    own = OwnWatermark(Carried("mine", "Mine", source))
+    return Script().event(event(1)).end().run(counted("f", own).flow)
 
 
 def _stored(value: dict[str, Any]) -> Flow:
@@ -197,9 +201,14 @@ def _stored(value: dict[str, Any]) -> Flow:
 
 @pytest.mark.parametrize(("build", "words"), [pytest.param(*one[1:], id=one[0]) for one in refusals()])
 def test_what_is_no_strategy_is_refused(build: Any, words: str) -> None:
-    with pytest.raises((FlowError, RunError), match=rf"(?s){words}"):
+    with pytest.raises(FlowError, match=rf"(?s){words}"):
         build()
 
 
-def test_the_module_is_named_as_it_is_imported() -> None:
-    assert OwnWatermark(EverySecond).cls == f"{own_watermark.__name__}:EverySecond"
+def test_a_flow_carries_the_class_of_its_watermark() -> None:
+    # A module of that name is nowhere: what runs is what the flow carries.
+    own = OwnWatermark(replace(OwnWatermark(EverySecond).code, module="no_module_of_that_name"))
+    flow = Flow.from_json(counted("own", own).flow.to_json())
+    assert (str(own), own.code.name) == ("by EverySecond", "EverySecond")
+    script = Script(tuple(m for place in range(9) for m in Script().event(event(10 * place)).moments)).end()
+    assert_same(script.run(flow), script.run(counted("own", OwnWatermark(EverySecond)).flow))

@@ -15,7 +15,7 @@ import polars as pl
 from styx_lab.core.schema import dtype_from_json
 from styx_lab.errors import FlowError, SchemaError
 from styx_lab.flow.aggregates.aggregate import Aggregate, AggregateName
-from styx_lab.flow.carried import Carried, carried
+from styx_lab.flow.carried import Carried
 from styx_lab.flow.expression import Expression
 
 __all__ = ["Custom", "UserAggregate", "custom_of"]
@@ -53,7 +53,7 @@ class UserAggregate(Protocol):
 class Custom(Aggregate):
     """What a user's own class makes of the non-null values, in order of arrival."""
 
-    carried: Carried | None = None
+    code: Carried | None = None
     output: Any = None
     by_order: bool = True
 
@@ -70,8 +70,8 @@ class Custom(Aggregate):
 
     def options(self) -> dict[str, Any]:
         """See `Aggregate.options`."""
-        assert self.carried is not None
-        return {"class": self.carried.to_json(), "output": self.output, "ordered": self.by_order}
+        assert self.code is not None
+        return {"class": self.code.to_json(), "output": self.output, "ordered": self.by_order}
 
     @classmethod
     def read(cls, function: AggregateName, value: Expression | None, options: Mapping[str, Any], where: str) -> Custom:
@@ -83,9 +83,9 @@ class Custom(Aggregate):
         return cls(function, value, found, options["output"], options["ordered"])
 
     def __str__(self) -> str:
-        assert self.carried is not None
+        assert self.code is not None
         assert self.value is not None
-        return f"{self.carried.qualname}({self.value.text})"
+        return f"{self.code.name}({self.value.text})"
 
 
 def custom_of(cls: Any, value: Expression) -> Custom:
@@ -97,9 +97,10 @@ def custom_of(cls: Any, value: Expression) -> Custom:
     missing = [name for name in _METHODS if not callable(getattr(cls, name, None))]
     if not isinstance(cls, type) or missing:
         raise FlowError("not an aggregate of your own", where="custom()", got=cls, hint=_HINT)
+    where = f"custom({cls.__qualname__})"
     output = getattr(cls, "output", None)
     try:
         dtype_from_json(output)  # type: ignore[arg-type]
     except (SchemaError, TypeError) as error:
-        raise FlowError("its output is no type", where=f"custom({cls.__qualname__})", got=output, hint=_HINT) from error
-    return Custom("custom", value, carried(cls), output, bool(getattr(cls, "ordered", True)))
+        raise FlowError("its output is no type", where=where, got=output, hint=_HINT) from error
+    return Custom("custom", value, Carried.of(cls, where=where), output, bool(getattr(cls, "ordered", True)))

@@ -19,7 +19,7 @@ from styx_lab.flow.flow import Flow
 from styx_lab.flow.steps import Port, Step, To
 from styx_lab.flow.types import StreamType
 
-__all__ = ["ACCENTS", "Figures", "svg"]
+__all__ = ["ACCENTS", "ICONS", "Figures", "svg"]
 
 Figures = Mapping[str, Sequence[tuple[str, str]]]
 """What stands on the line under each step: label and number, in order."""
@@ -41,8 +41,7 @@ _LEAST_WIDTH: Final = 400
 _SANS: Final = "ui-sans-serif, system-ui, 'Segoe UI', Roboto, Helvetica, Arial, 'DejaVu Sans', sans-serif"
 _MONO: Final = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
-# Small line pictures, 16 by 16.
-_ICONS: Final[dict[str, str]] = {
+ICONS: Final[dict[str, str]] = {
     "source": (
         "M2 4.5C2 3 4.7 2 8 2s6 1 6 2.5S11.3 7 8 7 2 6 2 4.5z"
         "M2 4.5v7C2 13 4.7 14 8 14s6-1 6-2.5v-7M2 8c0 1.5 2.7 2.5 6 2.5S14 9.5 14 8"
@@ -65,7 +64,14 @@ _ICONS: Final[dict[str, str]] = {
     "sort": "M2.5 4h11M2.5 8h7M2.5 12h3",
     "top": "M2.5 13.5v-4h3.5v4M6 9.5v-6h4v10M10 7.5h3.5v6M2 13.5h12",
     "trend": "M2.5 2.5v11h11M4.5 10.5l3-3 2 2 4-5",
+    "window_join": "M5 2.5h6v11H5zM1.5 6h13M1.5 10h13M8 6v4",
+    "co_group": "M4 2.5H2v11h2M12 2.5h2v11h-2M4.8 5.5h2M4.8 8h2M4.8 10.5h2M9.2 5.5h2M9.2 8h2",
+    "interval_join": (
+        "M2 3.5h4.5M9.5 3.5H14M8 2a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3zM8 5v6.5M3.5 9.5v4M12.5 9.5v4M3.5 11.5h9"
+    ),
+    "asof_join": "M10 1.5a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3zM10 4.5v4.8M8.3 7.8L10 9.5l1.7-1.7M2 13.5h4v-4h8",
 }
+"""A small line picture for each verb, 16 by 16."""
 
 # What each class paints: an attribute, for renderers that know no CSS variables; JupyterLab's variable, for its pages;
 # and a light and a dark value for all others.
@@ -203,7 +209,7 @@ def _step(step: Step, box: Box, types: Mapping[Port, StreamType], figures: Seque
         ]
     pen = f'fill="none" stroke="{accent}" stroke-width="1.4" stroke-linecap="round" stroke-linejoin="round"'
     parts += [
-        f'<path d="{_ICONS[step.verb]}" transform="translate(17 {10 if pill else 11})" {pen}/>',
+        f'<path d="{ICONS[step.verb]}" transform="translate(17 {10 if pill else 11})" {pen}/>',
         _text(42, 23 if not pill else 21, cut(step.name, 22), "name", size=13, weight=600),
     ]
     if not pill:

@@ -6,14 +6,12 @@ a flow carries that module's source.
 
 from __future__ import annotations
 
-from styx_lab.flow.process.carried import Carried
 from styx_lab.flow.process.process import Process
 from styx_lab.flow.process.seen import Context, Emitted, Event
 from styx_lab.flow.process.states import BroadcastState, DeclaredState, ListState, MapState, ValueState
 
 __all__ = [
     "BroadcastState",
-    "Carried",
     "Context",
     "DeclaredState",
     "Emitted",

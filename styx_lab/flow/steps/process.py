@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from styx_lab.core.operator import OUT
 from styx_lab.core.schema import Schema
 from styx_lab.errors import FlowError
-from styx_lab.flow.process import Carried, DeclaredState
+from styx_lab.flow.carried import Carried
+from styx_lab.flow.process import DeclaredState
 from styx_lab.flow.process.states import state_from_json
 from styx_lab.flow.steps.step import Port, Step
 from styx_lab.flow.types import StreamType, derived_type

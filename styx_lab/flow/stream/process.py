@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Self
 
 from styx_lab.errors import FlowError
-from styx_lab.flow.process import Carried, Process
+from styx_lab.flow.carried import Carried
+from styx_lab.flow.process import Process
 from styx_lab.flow.process.process import EVENT, TIMER, declaration, shared
 from styx_lab.flow.steps import Port, ProcessStep
 from styx_lab.flow.stream.so_far import StreamSoFar

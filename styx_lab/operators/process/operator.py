@@ -20,16 +20,16 @@ from styx_lab.core.operator import OUT, Emission, Operator
 from styx_lab.core.schema import TIME_DTYPE, dtype_to_json
 from styx_lab.core.state import GROUP, State, key_group
 from styx_lab.core.time import MAX_WATERMARK
-from styx_lab.errors import CheckpointError
+from styx_lab.errors import CheckpointError, FlowError
 from styx_lab.flow.process import Event
-from styx_lab.flow.process.process import EVENT, Process, shared
+from styx_lab.flow.process.process import EVENT, RUNS, Process, declaration, shared
 from styx_lab.flow.process.values import moment
 from styx_lab.flow.steps import ProcessStep
 from styx_lab.flow.types import StreamType
+from styx_lab.operators.carried import load, object_of
 from styx_lab.operators.process.context import RunningContext
 from styx_lab.operators.process.given import Given, key_columns
 from styx_lab.operators.process.handles import handle_of
-from styx_lab.operators.process.load import made
 from styx_lab.operators.process.scope import NO_KEY, Scope
 from styx_lab.operators.process.stores import Store, store_of
 from styx_lab.operators.process.timers import Timers
@@ -72,7 +72,7 @@ class ProcessOperator(Operator):
         self._keys = [stream.key if key else () for stream in streams[: len(inputs) - len(step.broadcast)]]
         self._scope, self._timers = Scope(), Timers()
         self._given = Given(step.name, step.output, self._key, inputs)
-        process = made(step)
+        process = _made(step)
         self._stores: dict[str, Store] = {name: store_of(name, state) for name, state in step.states}
         self._shared = frozenset(shared(step.states))
         for name, state in step.states:
@@ -322,3 +322,22 @@ _ENDLESS: Final = (
 
 def _reason(error: Exception) -> str:
     return f"process_failed: {type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _made(step: ProcessStep) -> Process:
+    """An object of the step's class, to be run; what stands for its state is still to be put in.
+
+    Raises:
+        FlowError: when the class declares something else than the flow says, or an object cannot be made.
+    """
+    process = load(step.code, Process, where=step.where)
+    found = declaration(process, where=step.where)
+    if (found.states, found.output) != (step.states, step.output):
+        raise FlowError(
+            "the class in the module's file declares other state or columns than the one that was imported",
+            where=f"{step.where}, class {step.code.name}",
+            hint=f"import {step.code.module} again, and make the flow again",
+        )
+    one = object_of(process, where=step.where)
+    vars(one)[RUNS] = True
+    return one

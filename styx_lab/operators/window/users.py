@@ -11,9 +11,9 @@ from typing import Any
 import polars as pl
 
 from styx_lab.core.schema import dtype_from_json
-from styx_lab.errors import DataError, FlowError
+from styx_lab.errors import DataError
 from styx_lab.flow.aggregates.custom import Custom
-from styx_lab.flow.carried import load
+from styx_lab.operators.carried import load, object_of
 from styx_lab.operators.window.members import Members
 
 __all__ = ["Own"]
@@ -29,26 +29,17 @@ class Own:
         where: the step and the column, for errors.
 
     Raises:
-        FlowError: when the source fails.
+        FlowError: when the source fails, or an object of the class cannot be made.
     """
 
     def __init__(self, name: str, aggregate: Custom, column: str, where: str) -> None:
-        assert aggregate.carried is not None
+        assert aggregate.code is not None
         self._name = name
-        self._class = aggregate.carried.qualname
+        self._class = aggregate.code.name
         self._column = column
         self._where = where
         self._dtype = dtype_from_json(aggregate.output)
-        try:
-            self._own: Any = load(aggregate.carried)()
-        except FlowError:
-            raise
-        except Exception as error:
-            raise FlowError(
-                f"{self._class} cannot be made: {type(error).__name__}: {error}",
-                where=where,
-                hint="it takes no arguments",
-            ) from error
+        self._own: Any = object_of(load(aggregate.code, object, where=where), where=where)
 
     def compute(self, members: Members) -> pl.Series:
         """The values, one for each group.

@@ -1,4 +1,4 @@
-"""The class of a process, made of the source that the flow carries.
+"""A class of a user's own, made of the source that the flow carries.
 
 Laws: only an operator that is opened runs a user's module, never a look at a flow; what runs is the carried text, also
 where a module of that name can be imported.
@@ -12,26 +12,32 @@ import traceback
 import warnings
 from contextlib import suppress
 from types import ModuleType
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from styx_lab.errors import FlowError, StyxError
-from styx_lab.flow.process import Carried, Process
-from styx_lab.flow.process.carried import CARRIED, source_of
-from styx_lab.flow.process.process import RUNS, declaration
-from styx_lab.flow.steps import ProcessStep
+from styx_lab.flow.carried import CARRIED, Carried, source_of
 
-__all__ = ["load", "made"]
+__all__ = ["load", "object_of"]
 
+T = TypeVar("T")
 _PREFIX: Final = "styx_carried"
-_HINT: Final = "a module for Process classes holds these, and imports what is installed wherever the flow runs"
+_HINT: Final = "a module for classes that a flow carries holds these, and imports what is installed wherever it runs"
 
 
-def load(code: Carried, *, where: str) -> type[Process]:
+def load(code: Carried, base: type[T], *, where: str) -> type[T]:
     r"""The class, in a module of its own that holds the carried text.
 
+    >>> from styx_lab import Process
     >>> source = "from styx_lab import Process\nclass Mine(Process):\n    output = {'n': 'int'}\n"
-    >>> load(Carried("mine", "Mine", source), where="step 'mine'").output
+    >>> load(Carried("mine", "Mine", source), Process, where="step 'mine'").output
     {'n': 'int'}
+
+    Two that are loaded share nothing, and the module that the class came from is not touched.
+
+    Args:
+        code: the class, with its module's text.
+        base: what it must be derived from; `object` for any class.
+        where: what runs it, for errors.
 
     Raises:
         FlowError: when the text fails as it is run, or has no such class.
@@ -47,50 +53,51 @@ def load(code: Carried, *, where: str) -> type[Process]:
     # Data classes and annotations look for their module by its name.
     sys.modules[name] = module
     try:
-        code_of = compile(code.source, file, "exec", dont_inherit=True)
-        exec(code_of, vars(module))  # noqa: S102
-    except Exception as error:
+        _run(code, module, file, where)
+        found = vars(module).get(code.name)
+        if not isinstance(found, type):
+            raise FlowError("the module that the flow carries has no such class", where=where, got=code.name)
+        if not issubclass(found, base):
+            what = f"the class that the flow carries is not derived from {base.__name__}"
+            raise FlowError(what, where=where, got=code.name)
+    except BaseException:
         sys.modules.pop(name)
         if before is not None:
             sys.modules[name] = before
+        raise
+    return found
+
+
+def object_of(cls: type[T], *, where: str) -> T:
+    """An object of a loaded class.
+
+    Raises:
+        FlowError: when none can be made without arguments.
+    """
+    try:
+        return cls()
+    except Exception as error:
+        if isinstance(error, StyxError):
+            raise
+        raise FlowError(
+            f"an object of the class cannot be made: {type(error).__name__}: {error}",
+            where=f"{where}, class {cls.__name__}",
+            hint="a class without __init__, or one whose __init__ takes nothing",
+        ) from error
+
+
+def _run(code: Carried, module: ModuleType, file: str, where: str) -> None:
+    try:
+        compiled: Any = compile(code.source, file, "exec", dont_inherit=True)
+        exec(compiled, vars(module))  # noqa: S102
+    # A module that ends the process as it is run is one that fails.
+    except (Exception, SystemExit) as error:
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
         raise FlowError(
             f"the module that the flow carries fails: {type(error).__name__}: {error}",
             where=f"{where}, line {lines[-1]}" if lines else where,
             hint=_HINT,
         ) from error
-    found = vars(module).get(code.name)
-    if not isinstance(found, type) or not issubclass(found, Process):
-        raise FlowError("the module that the flow carries has no such class", where=where, got=code.name, hint=_HINT)
-    return found
-
-
-def made(step: ProcessStep) -> Process:
-    """An object of the step's class, to be run; what stands for its state is still to be put in.
-
-    Raises:
-        FlowError: when the class declares something else than the flow says, or an object cannot be made.
-    """
-    process = load(step.code, where=step.where)
-    found = declaration(process, where=step.where)
-    if (found.states, found.output) != (step.states, step.output):
-        raise FlowError(
-            "the class in the module's file declares other state or columns than the one that was imported",
-            where=f"{step.where}, class {step.code.name}",
-            hint=f"import {step.code.module} again, and make the flow again",
-        )
-    try:
-        one = process()
-    except Exception as error:
-        if isinstance(error, StyxError):
-            raise
-        raise FlowError(
-            f"an object of the class cannot be made: {type(error).__name__}: {error}",
-            where=f"{step.where}, class {step.code.name}",
-            hint="a class without __init__, or one whose __init__ takes nothing",
-        ) from error
-    vars(one)[RUNS] = True
-    return one
 
 
 def _file(code: Carried) -> str:
