@@ -16,7 +16,6 @@ from styx_lab.core.batch import Batch, Int64s
 from styx_lab.core.events import ARRIVAL, TIME
 from styx_lab.core.operator import LATE, OUT, Emission, Operator
 from styx_lab.core.state import GROUP, State
-from styx_lab.errors import CheckpointError
 from styx_lab.flow.steps import WindowStep
 from styx_lab.flow.types import StreamType
 from styx_lab.flow.window import Counted
@@ -169,14 +168,7 @@ class ByWindowOperator(Operator):
         Raises:
             CheckpointError: when they do not belong together, or were saved by another window.
         """
-        state = State.union(states, where=self._step.where)
-        if state.version != _VERSION or state.meta != self._meta():
-            raise CheckpointError(
-                "this state was saved by another window",
-                where=self._step.where,
-                got=state.meta,
-                hint="start the changed step without its old state, or give it a new name",
-            )
+        state = State.saved(states, version=_VERSION, where=self._step.where, meta=self._meta())
         self._results.clear()
         self._windows.restore(state.tables["windows"], state.tables["place"], self._results.slots)
         self._rows = EventRows(self._kept)
