@@ -138,9 +138,7 @@ class ByWindowOperator(Operator):
         if self._groups is None:
             columns = self._layout.columns(events, fired.real, fired.whole, name_row)
         else:
-            # Where events are only counted, nothing is kept of them.
-            members = self._rows.find(fired.members) if self._kept else pl.DataFrame()
-            columns = self._groups.compute(members, events, name_row)
+            columns = self._groups.compute(self._rows.find(fired.members), events, name_row)
         frame = self._results.frame(fired, columns)
         return Batch(frame, fired.rows[k.OUT_ORDER].copy(), batch.before, batch.steps)
 
