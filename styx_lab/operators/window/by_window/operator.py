@@ -20,7 +20,7 @@ from styx_lab.flow.steps import WindowStep
 from styx_lab.flow.types import StreamType
 from styx_lab.flow.window import Counted
 from styx_lab.operators.rows import EventRows
-from styx_lab.operators.window.by_window import kernel as k
+from styx_lab.operators.window.by_window import forms as k
 from styx_lab.operators.window.by_window.evaluated import evaluated
 from styx_lab.operators.window.by_window.results import Results
 from styx_lab.operators.window.by_window.rule import Assignment, rule_of

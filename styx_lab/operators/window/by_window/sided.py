@@ -24,7 +24,7 @@ from styx_lab.flow.steps.window_join import WindowJoin
 from styx_lab.flow.types import StreamType
 from styx_lab.operators.join.sides import Sides, merge_sides
 from styx_lab.operators.rows import EventRows
-from styx_lab.operators.window.by_window import kernel as k
+from styx_lab.operators.window.by_window import forms as k
 from styx_lab.operators.window.by_window.evaluated import evaluated
 from styx_lab.operators.window.by_window.results import Results
 from styx_lab.operators.window.by_window.rule import Assignment, rule_of

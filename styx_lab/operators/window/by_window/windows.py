@@ -13,8 +13,11 @@ import polars as pl
 
 from styx_lab.core.batch import Int64s
 from styx_lab.operators.window.by_window import arrays as a
-from styx_lab.operators.window.by_window import kernel as k
+from styx_lab.operators.window.by_window import forms as k
 from styx_lab.operators.window.by_window.contents import append
+from styx_lab.operators.window.by_window.kernel import run
+from styx_lab.operators.window.by_window.opening import new_window
+from styx_lab.operators.window.by_window.triggers import schedule
 from styx_lab.operators.window.entries import rehash
 from styx_lab.operators.window.exact_sum import WIDE_WORDS
 from styx_lab.operators.window.kernel import StepArrays
@@ -93,7 +96,7 @@ class OpenWindows:
         control[a.FIRED] = control[a.MEMBERS] = 0
         out = self._fresh()
         while True:
-            answer = k.run(self._arrays, self._operations, self.rule, out, before, rows, steps, verdicts)
+            answer = run(self._arrays, self._operations, self.rule, out, before, rows, steps, verdicts)
             if answer == k.DONE:
                 break
             if answer == k.WIDE_FULL:
@@ -210,13 +213,13 @@ class OpenWindows:
             control[word] = place[name][0]
         starts, ends = table["_start"].to_numpy(), table["_end"].to_numpy()
         for row, members in enumerate(table["_members"].to_list()):
-            window = k.new_window(self._arrays, self._operations, self.rule, slots[row], starts[row], ends[row])
+            window = new_window(self._arrays, self._operations, self.rule, slots[row], starts[row], ends[row])
             for name, column in _KEPT.items():
                 self._arrays.windows[window, column] = table[f"_{name}"][row]
             for number in members:
                 append(control, arrays.windows, arrays.nodes, arrays.node_free, window, number)
             self._restore_words(table, row, window)
-            k.schedule(control, arrays.heap, arrays.windows, self.rule, window)
+            schedule(control, arrays.heap, arrays.windows, self.rule, window)
 
     def _restore_words(self, table: pl.DataFrame, row: int, window: int) -> None:
         for word in range(self._arrays.real.shape[1]):
