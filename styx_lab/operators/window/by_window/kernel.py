@@ -42,6 +42,7 @@ from styx_lab.operators.window.by_window.arrays import (
     NEVER,
     NEXT,
     NEXT_RANK,
+    NODE_FREE,
     NONE,
     NTH,
     NUMBER,
@@ -77,7 +78,7 @@ OUT_ROWS: Final = 8
 # Verdicts on an event.
 TAKEN, LATE_EVENT, NO_WINDOW = range(3)
 # Answers of `run`.
-DONE, OUT_FULL, MEMBERS_FULL, WIDE_FULL = range(4)
+DONE, OUT_FULL, MEMBERS_FULL, WIDE_FULL, WINDOWS_FULL = range(5)
 
 
 class Rule(NamedTuple):
@@ -500,6 +501,8 @@ def run(state, operations, rule, out, before, rows, steps, verdicts):  # type: i
             answer = _room_for(control, rule, room, members, events + 1)
             if answer == DONE and control[WIDE_FREE] < 2 * rule.sums:
                 answer = WIDE_FULL
+            if control[FREE] < 1 or control[HEAP] >= len(heap) or (rule.keeps and control[NODE_FREE] < 1):
+                answer = WINDOWS_FULL
             if answer != DONE:
                 break
             nth += 1
