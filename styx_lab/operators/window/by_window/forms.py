@@ -21,7 +21,7 @@ OUT_ROWS: Final = 8
 # Verdicts on an event.
 TAKEN, LATE_EVENT, NO_WINDOW = range(3)
 # Answers of `run`.
-DONE, OUT_FULL, MEMBERS_FULL, WIDE_FULL = range(4)
+DONE, OUT_FULL, MEMBERS_FULL, WIDE_FULL, WINDOWS_FULL = range(5)
 
 
 class Rule(NamedTuple):

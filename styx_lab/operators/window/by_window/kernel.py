@@ -24,6 +24,7 @@ from styx_lab.operators.window.by_window.arrays import (
     FIRED,
     FIRINGS,
     FIRST,
+    FREE,
     GREATEST,
     HEAD,
     HEAP,
@@ -34,6 +35,7 @@ from styx_lab.operators.window.by_window.arrays import (
     NEEDED,
     NEVER,
     NEXT,
+    NODE_FREE,
     NONE,
     NTH,
     NUMBER,
@@ -71,6 +73,7 @@ from styx_lab.operators.window.by_window.forms import (
     SESSION,
     TAKEN,
     WIDE_FULL,
+    WINDOWS_FULL,
 )
 from styx_lab.operators.window.by_window.opening import drop_window, new_window
 from styx_lab.operators.window.by_window.sessions import absorb, stretch, touching
@@ -230,6 +233,8 @@ def run(state, operations, rule, out, before, rows, steps, verdicts):  # type: i
             answer = _room_for(control, rule, room, members, events + 1)
             if answer == DONE and control[WIDE_FREE] < 2 * rule.sums:
                 answer = WIDE_FULL
+            if control[FREE] < 1 or control[HEAP] >= len(heap) or (rule.keeps and control[NODE_FREE] < 1):
+                answer = WINDOWS_FULL
             if answer != DONE:
                 break
             nth += 1
