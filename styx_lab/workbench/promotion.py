@@ -72,10 +72,18 @@ def promote(
         clock: epoch ms now.
 
     Raises:
-        BundleError: when the clean process gives another output, or the golden input is no recording.
+        BundleError: when the clean process gives another output, the golden input is no recording, or the flow has a
+            `lookup` step: what that finds is not pinned.
     """
     from time import time_ns
 
+    if flow.lookups:
+        raise BundleError(
+            "a flow that looks up outside cannot be promoted: a replay would be answered otherwise",
+            where=f"flow {flow.name!r}",
+            got=", ".join(flow.lookups),
+            hint="enrich(...) from a table, which is pinned and packed, or replay and run it unpromoted",
+        )
     with SqliteStore(store) as kept:
         records = flow_models(flow, kept)
         with tempfile.TemporaryDirectory(prefix="styx-promote-") as folder:
