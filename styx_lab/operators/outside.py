@@ -43,6 +43,10 @@ class AnswersInMemory:
     def __init__(self) -> None:
         self._kept: dict[str, list[tuple[int, pl.DataFrame]]] = {}
 
+    def all(self) -> dict[str, pl.DataFrame]:
+        """All answers of each step, in the order of their questions."""
+        return {step: pl.concat(answers for _, answers in kept) for step, kept in self._kept.items()}
+
     def recall(self, step: str, first: int, count: int) -> pl.DataFrame | None:
         """See `AnswerLog.recall`."""
         for start, answers in self._kept.get(step, []):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import styx_lab as styx
 from styx_lab.core.ports import Lookup
 from styx_lab.engines.runner.runner import run
-from styx_lab.errors import BundleError, CheckpointError, FlowError, RunError
+from styx_lab.errors import CheckpointError, FlowError, RunError
 from styx_lab.flow.flow import Flow
 from styx_lab.testing import Script
 from tests.laws.verbs import Changing
@@ -209,8 +209,6 @@ def test_a_lookup_that_is_not_given_or_does_not_fit_is_refused_before_the_first_
     other = styx.MemoryLookup([], {"card_id": "str", "asked_for": "float"}, key="card_id")
     with pytest.raises(RunError, match="no such column of that type"):
         cards().live(lookups={"outside": other})
-    with pytest.raises(BundleError, match="cannot be promoted"):
-        cards().promote([]) if hasattr(Flow, "promote") else styx.promote(cards(), "nowhere")
 
 
 @pytest.mark.parametrize(
