@@ -22,7 +22,7 @@ from styx_lab.flow.verbs import offer
 if TYPE_CHECKING:
     from polars import col
 
-    from styx_lab.connectors import Recording
+    from styx_lab.connectors import MemoryLookup, Recording, SqliteLookup
     from styx_lab.core.events import SOURCE_TIMESTAMP
     from styx_lab.core.schema import Schema
     from styx_lab.engines.result import Result
@@ -75,6 +75,7 @@ __all__ = [
     "Global",
     "ListState",
     "MapState",
+    "MemoryLookup",
     "Monitor",
     "Never",
     "OwnWatermark",
@@ -87,6 +88,7 @@ __all__ = [
     "Schema",
     "Session",
     "Sliding",
+    "SqliteLookup",
     "SqliteStore",
     "Stream",
     "StyxError",
@@ -142,6 +144,7 @@ _HOMES: Final = {
     "Flow": "styx_lab.flow.flow",
     "ListState": "styx_lab.flow.process",
     "MapState": "styx_lab.flow.process",
+    "MemoryLookup": "styx_lab.connectors",
     "Monitor": "styx_lab.lab",
     "Pattern": "styx_lab.flow.pattern",
     "Process": "styx_lab.flow.process",
@@ -152,6 +155,7 @@ _HOMES: Final = {
     "Schema": "styx_lab.core.schema",
     "Session": "styx_lab.flow.window",
     "Sliding": "styx_lab.flow.window",
+    "SqliteLookup": "styx_lab.connectors",
     "SqliteStore": "styx_lab.stores",
     "Stream": "styx_lab.flow.stream",
     "StyxError": "styx_lab.errors",

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from styx_lab.bundles.answers import GoldenAnswers, pack_answers
 from styx_lab.bundles.archive import pack_files, unpack_files
 from styx_lab.core.events import canonical_json
 from styx_lab.core.ports import ModelRecord, Scorer
@@ -95,6 +96,10 @@ class Bundle:
 
         return open_one
 
+    def golden_answers(self) -> GoldenAnswers:
+        """What was answered from outside when the golden output was made."""
+        return GoldenAnswers({step: self.files[file] for step, file in self.manifest.get("answers", {}).items()})
+
     def golden_output(self, output: str) -> bytes:
         """The JSON lines that an output must give on the golden recordings."""
         return self.files[f"golden/out/{output}.jsonl"]
@@ -112,6 +117,7 @@ def pack_bundle(
     outputs: Mapping[str, Iterable[bytes]],
     modules: Mapping[str, str],
     created: str,
+    answers: Mapping[str, pl.DataFrame] | None = None,
 ) -> bytes:
     """The bytes of a bundle.
 
@@ -122,6 +128,7 @@ def pack_bundle(
         outputs: the golden output: canonical JSON lines of each output, dead letters included.
         modules: source text by module name: where the flow is written down, and the callables it uses.
         created: when, ISO 8601.
+        answers: what was answered from outside to each `lookup` step, while the golden output was made.
     """
     files = {"flow.json": flow.to_json().encode()}
     entries: dict[str, Any] = {}
@@ -150,6 +157,10 @@ def pack_bundle(
         files[f"golden/out/{output}.jsonl"] = b"".join(line + b"\n" for line in lines)
     for module, text in modules.items():
         files[f"modules/{module}.py"] = text.encode()
+    answered = {}
+    for step, rows in (answers or {}).items():
+        answered[step] = file = f"golden/answers/{step}.arrow"
+        files[file] = pack_answers(rows)
     manifest = {
         "format": _FORMAT,
         "name": flow.name,
@@ -164,6 +175,8 @@ def pack_bundle(
             name: {"bytes": len(data), "sha256": sha256(data).hexdigest()} for name, data in sorted(files.items())
         },
     }
+    if answered:
+        manifest["answers"] = answered
     files[_MANIFEST] = canonical_json(manifest)
     return pack_files(files)
 

@@ -50,7 +50,7 @@ def replay_golden(bundle: Bundle) -> Verified:
             sources[source] = RecordingSource(path)
         feed = Feed(sources)
         try:
-            chain = Chain(bundle.flow(), inputs_of(sources), bundle.open_model())
+            chain = Chain(bundle.flow(), inputs_of(sources), bundle.open_model(), bundle.golden_answers())
             lines: dict[str, list[bytes]] = {name: [] for name in chain.plan.output_schemas()}
             while (piece := feed.next(_BATCH)) is not None:
                 for name, frame in chain.feed(piece).items():

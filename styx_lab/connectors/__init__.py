@@ -10,17 +10,21 @@ from styx_lab.connectors.csv_file import CsvSource
 from styx_lab.connectors.files import open_source
 from styx_lab.connectors.json_lines import JsonLinesSource
 from styx_lab.connectors.memory import MemorySource
+from styx_lab.connectors.memory_lookup import MemoryLookup
 from styx_lab.connectors.parquet import ParquetSource
 from styx_lab.connectors.recording import Recording, RecordingSource
 from styx_lab.connectors.recording_writer import RecordingWriter
+from styx_lab.connectors.sqlite_lookup import SqliteLookup
 
 __all__ = [
     "CsvSource",
     "JsonLinesSource",
+    "MemoryLookup",
     "MemorySource",
     "ParquetSource",
     "Recording",
     "RecordingSource",
     "RecordingWriter",
+    "SqliteLookup",
     "open_source",
 ]

@@ -1,4 +1,4 @@
-"""The five small protocols behind which everything outside stands: source, sink, store, scorer, observer.
+"""The six small protocols behind which everything outside stands: source, sink, store, scorer, lookup, observer.
 
 A flow holds names and specs of these; an engine opens them at run time. `styx_lab.testing` has a contract for each, so
 that somebody else's implementation can be tried in one line.
@@ -16,6 +16,7 @@ import polars as pl
 __all__ = [
     "Arrivals",
     "EncodedFormat",
+    "Lookup",
     "ModelRecord",
     "Observer",
     "Scorer",
@@ -151,6 +152,33 @@ class Scorer(Protocol):
 
     def close(self) -> None:
         """Let go of what it holds; may be called twice."""
+
+
+@runtime_checkable
+class Lookup(Protocol):
+    """Something outside the flow that knows a key's columns, and may change while the flow runs."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages: the path and table."""
+
+    @property
+    def schema(self) -> Mapping[str, pl.DataType]:
+        """The columns that it can find by and those that it can find, with their types."""
+
+    def find(self, keys: pl.DataFrame) -> pl.DataFrame:
+        """What it knows now of some keys.
+
+        Args:
+            keys: one or more columns of `schema`; each row once, no nulls.
+
+        Returns:
+            All columns of `schema`, one row for each key that it knows, in any order; a key it does not know has none.
+            It may raise anything: then it has no answer for these keys.
+        """
+
+    def close(self) -> None:
+        """Let go of files and connections; may be called twice."""
 
 
 @dataclass(frozen=True, slots=True)

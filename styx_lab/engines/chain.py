@@ -20,6 +20,7 @@ from styx_lab.engines.plan import DEAD_LETTERS, Inputs, Plan, dead_in_order
 from styx_lab.flow.flow import Flow
 from styx_lab.flow.steps import Port, SourceStep, To
 from styx_lab.operators.build import OpenModel
+from styx_lab.operators.outside import NOTHING_OUTSIDE, Outside
 
 __all__ = ["Chain"]
 
@@ -31,10 +32,17 @@ class Chain:
         flow: what to run.
         inputs: partitions and format of each source.
         open_model: opens a model by its reference.
+        outside: what the flow looks up in.
     """
 
-    def __init__(self, flow: Flow, inputs: Mapping[str, Inputs], open_model: OpenModel) -> None:
-        self.plan = Plan(flow, inputs, open_model)
+    def __init__(
+        self,
+        flow: Flow,
+        inputs: Mapping[str, Inputs],
+        open_model: OpenModel,
+        outside: Outside = NOTHING_OUTSIDE,
+    ) -> None:
+        self.plan = Plan(flow, inputs, open_model, outside)
         self.ledger = Ledger(flow)
 
     def feed(self, piece: Slice) -> dict[str, pl.DataFrame]:

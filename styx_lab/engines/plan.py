@@ -27,6 +27,7 @@ from styx_lab.flow.steps import Port, SourceStep, To
 from styx_lab.flow.types import StreamType
 from styx_lab.operators.build import OpenModel, build
 from styx_lab.operators.meeting import Meeting, meetings
+from styx_lab.operators.outside import NOTHING_OUTSIDE, Outside
 from styx_lab.operators.source import SourceOperator
 
 __all__ = ["DEAD_LETTERS", "Inputs", "Plan", "dead_in_order", "inputs_of"]
@@ -64,11 +65,17 @@ class Plan:
     """The operators of a flow, opened, with their types.
 
     Raises:
-        RunError: when a source has no input, or a step has no operator.
+        RunError: when a source has no input, a step has no operator, or what it looks up in is not given.
         ModelError: when a model cannot be opened or does not fit its step.
     """
 
-    def __init__(self, flow: Flow, inputs: Mapping[str, Inputs], open_model: OpenModel) -> None:
+    def __init__(
+        self,
+        flow: Flow,
+        inputs: Mapping[str, Inputs],
+        open_model: OpenModel,
+        outside: Outside = NOTHING_OUTSIDE,
+    ) -> None:
         self.flow = flow
         self.types: dict[Port, StreamType] = flow.types()
         self.sources: dict[str, SourceOperator] = {}
@@ -91,7 +98,7 @@ class Plan:
                 stream = self.types[Port(step.name)]
                 self.sources[step.name] = SourceOperator(step, stream, given.partitions, given.format, given.header)
             elif not isinstance(step, To):
-                self.operators[step.name] = build(step, flow, self.types, open_model)
+                self.operators[step.name] = build(step, flow, self.types, open_model, outside)
         self._meetings = [Meeting({name: self.sources[name] for name in group}) for group in meetings(flow)]
 
     def take(self, piece: Slice) -> dict[str, Emission]:

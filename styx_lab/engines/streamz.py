@@ -32,6 +32,7 @@ from styx_lab.errors import FlowError, RunError
 from styx_lab.flow.flow import Flow
 from styx_lab.flow.steps import Port, SourceStep, Step, To
 from styx_lab.operators.build import OpenModel
+from styx_lab.operators.outside import NOTHING_OUTSIDE, Outside
 
 __all__ = ["LiveFlow", "replay"]
 
@@ -86,10 +87,11 @@ class LiveFlow:
         inputs: Mapping[str, Inputs],
         open_model: OpenModel,
         *,
+        outside: Outside = NOTHING_OUTSIDE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.flow = flow
-        self._plan = Plan(flow, inputs, open_model)
+        self._plan = Plan(flow, inputs, open_model, outside)
         self._inputs = inputs
         self._watch = IdleWatch(self._plan, list(inputs), clock)
         self._ledger = Ledger(flow)
@@ -277,6 +279,7 @@ def replay(
     sources: Mapping[str, Source],
     open_model: OpenModel,
     *,
+    outside: Outside = NOTHING_OUTSIDE,
     batch: int = 10_000,
     observers: Sequence[Observer] = (),
     limit: int | None = None,
@@ -288,6 +291,7 @@ def replay(
         flow: what to run.
         sources: an opened source for each source step; closed at the end.
         open_model: opens a model by its reference.
+        outside: what the flow looks up in; stays open.
         batch: events a slice; shows in no output.
         observers: told the counters after each slice.
         limit: stop after so many events.
@@ -295,7 +299,7 @@ def replay(
     """
     feed = Feed(sources)
     try:
-        live = LiveFlow(flow, inputs_of(sources), open_model)
+        live = LiveFlow(flow, inputs_of(sources), open_model, outside=outside)
         for observer in observers:
             live.observe(observer)
         pace, never = Pace(batch, rate), Event()

@@ -15,7 +15,7 @@ import polars as pl
 
 from styx_lab.core.events import EventKind, canonical_json
 from styx_lab.errors import FlowError
-from styx_lab.flow.steps import STEPS, Enrich, Port, Score, SourceStep, Step, To
+from styx_lab.flow.steps import STEPS, Enrich, LookupJoin, Port, Score, SourceStep, Step, To
 from styx_lab.flow.stream import Stream
 from styx_lab.flow.stream.names import checked_name, merge_steps
 from styx_lab.flow.table import Table
@@ -76,6 +76,11 @@ class Flow:
     def tables(self) -> tuple[Table, ...]:
         """The static tables it looks up in."""
         return tuple({step.table.sha256: step.table for step in self.steps if isinstance(step, Enrich)}.values())
+
+    @property
+    def lookups(self) -> tuple[str, ...]:
+        """Names of what it looks up in outside."""
+        return tuple(dict.fromkeys(step.lookup for step in self.steps if isinstance(step, LookupJoin)))
 
     @property
     def hash(self) -> str:

@@ -23,6 +23,7 @@ from styx_lab.flow.steps import (
     Filter,
     IntervalJoin,
     KeyBy,
+    LookupJoin,
     Notify,
     Port,
     ProcessStep,
@@ -46,7 +47,9 @@ from styx_lab.operators.enrich import EnrichOperator
 from styx_lab.operators.join.asof_join import AsOfJoinOperator
 from styx_lab.operators.join.in_windows import CoGroupOperator, WindowJoinOperator
 from styx_lab.operators.join.interval_join import IntervalJoinOperator
+from styx_lab.operators.lookup import LookupOperator
 from styx_lab.operators.notify import NotifyOperator
+from styx_lab.operators.outside import NOTHING_OUTSIDE, Outside
 from styx_lab.operators.process.operator import ProcessOperator
 from styx_lab.operators.score import ScoreOperator
 from styx_lab.operators.shape import FilterOperator, KeyByOperator, SelectOperator, WithColumnsOperator
@@ -70,6 +73,7 @@ class _Site:
     inputs: tuple[StreamType, ...]
     output: StreamType
     open_model: OpenModel
+    outside: Outside
 
     @property
     def stream(self) -> StreamType:
@@ -97,19 +101,26 @@ _TABLE: Final[dict[type[Step], Callable[[_Site], Operator]]] = {
     Detect: lambda site: DetectOperator(site.step, site.stream, site.output),
     ProcessStep: lambda site: ProcessOperator(site.step, site.inputs, site.output),
     Enrich: lambda site: EnrichOperator(site.step, site.output),
+    LookupJoin: lambda site: LookupOperator(site.step, site.output, site.outside),
     Score: lambda site: ScoreOperator(site.step, site.stream, site.output, site.open_model(site.step.model)),
     Notify: lambda site: NotifyOperator(site.step, site.flow.name, site.stream, site.output),
 }
 
 
-def build(step: Step, flow: Flow, types: dict[Port, StreamType], open_model: OpenModel) -> Operator:
+def build(
+    step: Step,
+    flow: Flow,
+    types: dict[Port, StreamType],
+    open_model: OpenModel,
+    outside: Outside = NOTHING_OUTSIDE,
+) -> Operator:
     """The operator of a step that is neither a source nor an output.
 
     Raises:
-        RunError: when no operator runs such a step.
+        RunError: when no operator runs such a step, or what it looks up in is not given or does not fit.
         ModelError: when its model cannot be opened or does not fit.
     """
     if type(step) not in _TABLE:
         raise RunError("no operator runs this step", where=step.where, got=step.verb)
     inputs = tuple(types[port] for port in step.inputs)
-    return _TABLE[type(step)](_Site(step, flow, inputs, types[Port(step.name, OUT)], open_model))
+    return _TABLE[type(step)](_Site(step, flow, inputs, types[Port(step.name, OUT)], open_model, outside))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from styx_lab.testing.aggregates import check_aggregate
     from styx_lab.testing.clock import FakeClock
+    from styx_lab.testing.lookups import check_lookup
     from styx_lab.testing.operators import check_operator
     from styx_lab.testing.scorers import check_scorer
     from styx_lab.testing.script import Script
@@ -31,6 +32,7 @@ __all__ = [
     "Played",
     "Script",
     "check_aggregate",
+    "check_lookup",
     "check_operator",
     "check_scorer",
     "check_sink",
@@ -44,6 +46,7 @@ _HOMES: Final = {
     "Played": "script_run",
     "Script": "script",
     "check_aggregate": "aggregates",
+    "check_lookup": "lookups",
     "check_operator": "operators",
     "check_scorer": "scorers",
     "check_sink": "sinks",

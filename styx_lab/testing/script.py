@@ -15,7 +15,7 @@ from styx_lab.errors import FlowError
 
 if TYPE_CHECKING:
     from styx_lab.core.batch import Batch
-    from styx_lab.core.ports import Scorer
+    from styx_lab.core.ports import Lookup, Scorer
     from styx_lab.flow.flow import Flow
     from styx_lab.flow.stream import Stream
     from styx_lab.testing.script_run import EngineName, Played
@@ -164,6 +164,7 @@ class Script:
         commit_every: float = 0,
         checkpoint_every: float = 2,
         models: Mapping[str, Scorer] | None = None,
+        lookups: Mapping[str, Lookup] | None = None,
         folder: Path | None = None,
     ) -> Played:
         """Play the script with an engine; gives everything that came out.
@@ -176,6 +177,7 @@ class Script:
             commit_every: the runner's interval between commits, where each slice takes one second.
             checkpoint_every: the interval between checkpoints, likewise.
             models: the scorers behind the references that the flow names.
+            lookups: what the flow looks up in, by name.
             folder: where the runner keeps its job; a folder that is deleted afterwards where none is given.
 
         Time: runs at once, by a fake clock.
@@ -193,6 +195,7 @@ class Script:
             commit_every=commit_every,
             checkpoint_every=checkpoint_every,
             models=models or {},
+            lookups=lookups or {},
             folder=folder,
         )
 

@@ -1,7 +1,7 @@
 """A script played by each engine: the chain, streamz, the runner.
 
 Law (crash anywhere): what a crash takes is what the real one takes. The chain keeps only the bytes of its last
-snapshot; the runner only its folder; streamz nothing.
+snapshot and the answers to what it asked outside; the runner only its folder; streamz nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import polars as pl
 
 from styx_lab.core.events import canonical_lines
-from styx_lab.core.ports import Scorer
+from styx_lab.core.ports import Lookup, Scorer
 from styx_lab.core.state import decode_state, encode_state
 from styx_lab.engines.chain import Chain
 from styx_lab.engines.feed import Feed
@@ -25,6 +25,7 @@ from styx_lab.engines.plan import DEAD_LETTERS, inputs_of
 from styx_lab.errors import FlowError, NotFoundError
 from styx_lab.flow.flow import Flow
 from styx_lab.operators.build import OpenModel
+from styx_lab.operators.outside import AnswersInMemory, Outside
 from styx_lab.testing.clock import FakeClock
 from styx_lab.testing.script_source import Crash, Interruptions, script_sources
 
@@ -74,6 +75,7 @@ class _Way:
     commit_every: float
     checkpoint_every: float
     open_model: OpenModel
+    lookups: Mapping[str, Lookup]
 
 
 def play(
@@ -85,6 +87,7 @@ def play(
     commit_every: float,
     checkpoint_every: float,
     models: Mapping[str, Scorer],
+    lookups: Mapping[str, Lookup],
     folder: Path | None,
 ) -> Played:
     """See `Script.run`."""
@@ -96,7 +99,7 @@ def play(
             )
         return models[reference]
 
-    way = _Way(batch, commit_every, checkpoint_every, open_model)
+    way = _Way(batch, commit_every, checkpoint_every, open_model, lookups)
     if engine == "chain":
         return _play_chain(script, flow, way)
     if engine == "streamz":
@@ -114,12 +117,13 @@ def _play_chain(script: Script, flow: Flow, way: _Way) -> Played:
     lines: dict[str, list[bytes]] = {name: [] for name in (*flow.outputs, DEAD_LETTERS)}
     saved: _Saved | None = None
     starts = 0
+    outside = Outside(way.lookups, AnswersInMemory())
     while True:
         starts += 1
         interruptions.start()
         sources = script_sources(script, flow, interruptions)
         feed = Feed(sources)
-        chain = Chain(flow, inputs_of(sources), way.open_model)
+        chain = Chain(flow, inputs_of(sources), way.open_model, outside)
         if saved is not None:
             saved.restore(chain, feed)
         for name, found in lines.items():
@@ -183,7 +187,7 @@ def _play_streamz(script: Script, flow: Flow, way: _Way) -> Played:
         interruptions.start()
         sources = script_sources(script, flow, interruptions)
         feed = Feed(sources)
-        live = LiveFlow(flow, inputs_of(sources), way.open_model)
+        live = LiveFlow(flow, inputs_of(sources), way.open_model, outside=Outside(way.lookups))
         try:
             while (piece := feed.next(way.batch)) is not None:
                 live.feed(piece)
@@ -243,6 +247,7 @@ def _play_runner(script: Script, flow: Flow, way: _Way, folder: Path) -> Played:
                 settings=settings,
                 stop=interruptions.stop,
                 observers=[Ticking(clock)],
+                lookups=way.lookups,
                 clock=clock.seconds,
             )
         except Crash:

@@ -14,7 +14,7 @@ from styx_lab.bundles.bundle import Bundle, environment, read_bundle
 from styx_lab.bundles.verify import verify_in_clean_process
 from styx_lab.connectors import Recording
 from styx_lab.connectors.recording import is_recording
-from styx_lab.core.ports import Observer
+from styx_lab.core.ports import Lookup, Observer
 from styx_lab.engines.runner.checkpoint import read_checkpoint
 from styx_lab.engines.runner.durable import write_durably
 from styx_lab.engines.runner.folder import JobFolder
@@ -80,6 +80,7 @@ def run_bundle(
     savepoint: str | Path | None = None,
     stop: Event | None = None,
     observers: Sequence[Observer] = (),
+    lookups: Mapping[str, Lookup] | None = None,
 ) -> JobReport:
     """Run a promoted bundle headless, or go on with a job that was stopped or killed.
 
@@ -94,11 +95,12 @@ def run_bundle(
         savepoint: a savepoint's folder to begin with.
         stop: set to drain and stop.
         observers: told the counters after each batch.
+        lookups: what the flow looks up in, by name; they stay open. What they answer is kept in the job's folder.
 
     Raises:
         NotFoundError: when there is no such bundle.
         BundleError: when it was changed, or replays to another output under the versions installed here.
-        RunError: when the job is running already, or its input changed.
+        RunError: when the job is running already, its input changed, or a lookup is missing or does not fit.
     """
     with SqliteStore(store) as kept:
         version, data = kept.get_bundle(reference)
@@ -124,6 +126,7 @@ def run_bundle(
                 start_from=start_from,
                 stop=stop,
                 observers=[heartbeat, *observers],
+                lookups=lookups,
             )
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -15,10 +15,12 @@ from styx_lab.bundles.verify import verify_in_clean_process
 from styx_lab.connectors import Recording, RecordingSource
 from styx_lab.connectors.recording import is_recording
 from styx_lab.core.events import canonical_lines
+from styx_lab.core.ports import Lookup
 from styx_lab.core.time import ms_iso
 from styx_lab.engines.streamz import replay
 from styx_lab.errors import BundleError, FlowError
 from styx_lab.flow.flow import Flow
+from styx_lab.operators.outside import AnswersInMemory, Outside
 from styx_lab.stores import SqliteStore
 from styx_lab.workbench.inputs import Inputs, named_inputs
 from styx_lab.workbench.models import flow_models, store_models
@@ -55,6 +57,7 @@ def promote(
     events: int = 20_000,
     modules: Sequence[str | ModuleType] = (),
     alias: str | None = None,
+    lookups: Mapping[str, Lookup] | None = None,
     clock: Callable[[], int] | None = None,
 ) -> Promotion:
     """Make a bundle of a flow: what was prototyped is what will run.
@@ -69,19 +72,22 @@ def promote(
         events: how much of the recording's beginning to take.
         modules: modules whose source to pack: where the flow is written down.
         alias: a name such as `production` to give the new version.
+        lookups: what the flow looks up in, by name; the bundle keeps what they answered to the golden input.
         clock: epoch ms now.
 
     Raises:
         BundleError: when the clean process gives another output, or the golden input is no recording.
+        RunError: when a lookup is missing or does not fit.
     """
     from time import time_ns
 
+    log = AnswersInMemory()
     with SqliteStore(store) as kept:
         records = flow_models(flow, kept)
         with tempfile.TemporaryDirectory(prefix="styx-promote-") as folder:
             recordings = _recordings(flow, golden, Path(folder), events)
             sources = {name: RecordingSource(path) for name, path in recordings.items()}
-            result = replay(flow, sources, store_models(store))
+            result = replay(flow, sources, store_models(store), outside=Outside(lookups or {}, log))
             data = pack_bundle(
                 flow,
                 models=records,
@@ -89,6 +95,7 @@ def promote(
                 outputs={name: canonical_lines(frame) for name, frame in result.outputs.items()},
                 modules=_sources_of(modules),
                 created=ms_iso(clock() if clock else time_ns() // 1_000_000),
+                answers=log.all(),
             )
         bundle = read_bundle(data)
         verified = verify_in_clean_process(data)

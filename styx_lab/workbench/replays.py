@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from styx_lab.core.ports import Observer
+from styx_lab.core.ports import Lookup, Observer
 from styx_lab.engines.result import Result
 from styx_lab.flow.flow import Flow
+from styx_lab.operators.outside import Outside
 from styx_lab.workbench.inputs import Inputs, open_inputs
 from styx_lab.workbench.models import store_models
 
@@ -19,6 +20,7 @@ def replay(
     inputs: Inputs,
     *,
     store: str | Path | None = None,
+    lookups: Mapping[str, Lookup] | None = None,
     batch: int = 10_000,
     observers: Sequence[Observer] = (),
     limit: int | None = None,
@@ -36,6 +38,7 @@ def replay(
         flow: what to run.
         inputs: a recording or file, a frame, a list of dicts; by source name where the flow has several.
         store: the store with its models; the default one where none is named.
+        lookups: what the flow looks up in, by the names that its `lookup` steps use; they are asked anew and stay open.
         batch: events a batch; shows in no output.
         observers: told the counters after each batch (a monitor).
         limit: stop after so many events.
@@ -44,6 +47,7 @@ def replay(
     Raises:
         InputMissingError, DataError, SchemaError: when an input cannot be read.
         ModelError, NotFoundError: when a model is missing or does not fit.
+        RunError: when a lookup is missing or does not fit.
     """
     from styx_lab.engines.streamz import replay as run
 
@@ -51,6 +55,7 @@ def replay(
         flow,
         open_inputs(flow, inputs),
         store_models(store),
+        outside=Outside(lookups or {}),
         batch=batch,
         observers=observers,
         limit=limit,

@@ -18,9 +18,10 @@ from styx_lab.flow.pattern import Pattern
 from styx_lab.flow.stream import Stream
 from styx_lab.flow.window import Sliding, Tumbling
 from styx_lab.operators.build import build
+from styx_lab.operators.outside import Outside
 from styx_lab.testing import Script, check_operator
 from styx_lab.testing.strategies import payments, scripts
-from tests.laws.verbs import AGGREGATES, CARDS, MODELS, TESTING
+from tests.laws.verbs import AGGREGATES, CARDS, MODELS, TESTING, lookups
 
 FEWER = settings(max_examples=max(5, settings().max_examples // 8))
 SOURCE = payments(bound_ms=20)
@@ -44,6 +45,9 @@ OURS: dict[str, Callable[[Stream], Stream]] = {
     "cooldown": lambda stream: stream.cooldown("30ms"),
     "sort": lambda stream: stream.sort(),
     "enrich": lambda stream: stream.enrich(CARDS, on="card_id"),
+    "lookup": lambda stream: stream.lookup(
+        "weights", on=["card_id", "status"], columns={"weight": "int"}, expire_after="30ms", keep=3, missing="dead"
+    ),
     "score": lambda stream: stream.score("risk", into="risk"),
     "notify": lambda stream: stream.notify("n", message="{card_id} {amount:.1f}"),
 }
@@ -53,7 +57,7 @@ def operator_of(verb: Callable[[Stream], Stream]) -> Callable[[], Operator]:
     """Makes the operator of a verb's step, as an engine does."""
     made = flow("one", verb(SOURCE).to("out"))
     step = next(step for step in made.steps if step.name == made.steps[-1].inputs[0].step)
-    return lambda: build(step, made, made.types(), lambda reference: MODELS[reference])
+    return lambda: build(step, made, made.types(), lambda reference: MODELS[reference], Outside(lookups()))
 
 
 @pytest.mark.laws

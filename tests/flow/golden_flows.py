@@ -57,6 +57,24 @@ def joins() -> Flow:
     return styx.flow("joins", pairs.to("pairs"), pairs.side("late_right").to("late"), known.to("known"))
 
 
+def lookups() -> Flow:
+    """A flow that looks up outside, in each way."""
+    payments = styx.source("payments", schema=SCHEMA, time="ts", key="card_id", max_delay="2s")
+    columns = {"limit": "float", "owner": "str", "since": "datetime"}
+    known = payments.lookup("customers", on="card_id", columns=columns, expire_after="10m")
+    rated = known.lookup(
+        "rates",
+        on=["status", "card_id"],
+        columns={"rate": "int"},
+        expire_after="1d",
+        keep=7,
+        missing="drop",
+        name="rate",
+    )
+    blocked = known.lookup("blocks", on="card_id", columns={"blocked": "bool"}, expire_after="1s", missing="dead")
+    return styx.flow("lookups", rated.to("rated"), blocked.to("blocked"))
+
+
 def limits() -> Flow:
     """A flow with every verb that holds events back, parts or compares them."""
     payments = styx.source("payments", schema=SCHEMA, time="ts", key="card_id", max_delay="2s")
@@ -118,6 +136,7 @@ GOLDEN_FLOWS = {
     "flow": first_verbs,
     "flow-joins": joins,
     "flow-limits": limits,
+    "flow-lookup": lookups,
     "flow-process": processes,
     "flow-windows": windows,
 }

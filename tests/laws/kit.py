@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from styx_lab.testing import Played, Script
-from tests.laws.verbs import MODELS, Case, all_cases
+from tests.laws.verbs import MODELS, Case, all_cases, lookups
 
 CASES = pytest.mark.parametrize("case", all_cases(), ids=str)
 NOT_BY_ARRIVAL = pytest.mark.parametrize("case", [case for case in all_cases() if not case.by_arrival], ids=str)
@@ -21,7 +21,7 @@ SIZES = st.sampled_from([1, 2, 3, 7, 10_000])
 
 
 def play(script: Script, case: Case, **how: Any) -> Played:
-    return script.run(case.flow, models=MODELS, **how)
+    return script.run(case.flow, models=MODELS, lookups=lookups(), **how)
 
 
 def assert_same(found: Played, expected: Played, *, counters: bool = True) -> None:
@@ -85,6 +85,10 @@ def assert_nothing_silent(played: Played, case: Case, *, events: int) -> None:
         if step.verb in ("top", "trend"):
             left = counters.get("outranked", 0) + counters.get("replaced", 0)
             assert counters["out"] + left == counters["processed"]
+        if step.verb == "lookup":
+            left = counters.get("not_found", 0) if getattr(step, "missing", "") == "drop" else 0
+            assert counters["out"] + left == counters["processed"]
+            assert counters.get("asked", 0) <= counters["in"]
         if step.verb == "filter":
             assert counters["out"] + counters.get("filtered", 0) == counters["processed"]
         if step.verb in ("select", "with_columns", "key_by", "union", "enrich", "score", "notify"):

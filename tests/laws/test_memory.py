@@ -17,7 +17,8 @@ from styx_lab.engines.feed import Slice
 from styx_lab.engines.plan import Inputs
 from styx_lab.flow.steps import AsOfJoin, Detect, Step, WindowStep
 from styx_lab.flow.window import Calendar, Counted, Global
-from tests.laws.verbs import MODELS, Case, all_cases
+from styx_lab.operators.outside import Outside
+from tests.laws.verbs import MODELS, Case, all_cases, lookups
 
 pytestmark = [pytest.mark.laws, pytest.mark.slow]
 
@@ -57,7 +58,7 @@ def events(first: int, sources: tuple[str, ...]) -> Slice:
 # What a process keeps is its class's matter.
 @pytest.mark.parametrize("case", [case for case in all_cases() if "process" not in case.name], ids=str)
 def test_a_stream_of_ever_new_keys_takes_no_more_room(case: Case) -> None:
-    chain = Chain(case.flow, dict.fromkeys(case.sources, Inputs((0,), "frame")), MODELS.__getitem__)
+    chain = Chain(case.flow, dict.fromkeys(case.sources, Inputs((0,), "frame")), MODELS.__getitem__, Outside(lookups()))
     for first in range(0, EVENTS, SLICE):
         chain.feed(events(first, case.sources))
     sizes = chain.plan.sizes()

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from styx_lab.core.ports import Scores
+from styx_lab.connectors import MemoryLookup
+from styx_lab.core.ports import Lookup, Scores
 from styx_lab.errors import ModelError
 from styx_lab.flow import aggregate as agg
 from styx_lab.flow.flow import Flow, flow
@@ -46,6 +47,37 @@ class TriesScorer:
 
 
 MODELS = {"risk": TriesScorer()}
+
+
+class Changing:
+    """A lookup that has another answer each time it is asked for the same key: so no answer may be asked for again."""
+
+    name = "changing"
+    schema = {"card_id": pl.String(), "status": pl.String(), "asked_for": pl.Int64(), "note": pl.String()}
+
+    def __init__(self) -> None:
+        self.asked: dict[tuple[str | None, ...], int] = {}
+
+    def find(self, keys: pl.DataFrame) -> pl.DataFrame:
+        rows = []
+        for key in keys.rows():
+            times = self.asked[key] = self.asked.get(key, 0) + 1
+            if (len(str(key)) + times) % 4:
+                named = dict(zip(keys.columns, key, strict=True))
+                rows.append({**named, "asked_for": times, "note": f"{key[0]} {times}"})
+        return pl.DataFrame(rows, schema=self.schema)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def lookups() -> dict[str, Lookup]:
+    """What the flows look up in, for one play."""
+    schema = {"card_id": "str", "status": "str", "weight": "int"}
+    rows = [{"card_id": "a", "status": status, "weight": weight} for status, weight in (("ok", 1), ("declined", 5))]
+    return {"changing": Changing(), "weights": MemoryLookup(rows, schema, key=["card_id", "status"])}
+
+
 CARDS = table("cards", pl.DataFrame({"card_id": ["a", "b"], "limit": [100.0, None], "owner": ["Ann", "Bo"]}))
 STATUSES = table("statuses", pl.DataFrame({"status": ["ok", "declined"], "weight": [1, 5]}))
 
@@ -350,6 +382,26 @@ def _enrich_cases() -> list[Case]:
     ]
 
 
+def _lookup_cases() -> list[Case]:
+    wanted = {"note": "str", "asked_for": "int"}
+    raw = _source().lookup("changing", on="card_id", columns=wanted, expire_after="25ms")
+    few = _source(keyed=False).lookup(
+        "changing", on=["status", "card_id"], columns=wanted, expire_after="40ms", keep=2, missing="drop"
+    )
+    matched = _source().detect(TESTING).lookup("changing", on="card_id", columns=wanted, expire_after="1s")
+    fixed = _source().lookup(
+        "weights", on=["card_id", "status"], columns={"weight": "int"}, expire_after="10ms", missing="dead"
+    )
+    both = _two_sources().lookup("changing", on="card_id", columns=wanted, expire_after="30ms", keep=1)
+    return [
+        Case("lookup", flow("lookup", raw.to("out")), by_arrival=True),
+        Case("lookup-few", flow("lookup", few.to("out")), by_arrival=True),
+        Case("lookup-matches", flow("lookup", matched.to("out")), by_arrival=True),
+        Case("lookup-fixed", flow("lookup", fixed.to("out")), by_arrival=True),
+        Case("lookup-of-sources", flow("lookup", both.to("out")), sources=("payments", "refunds"), by_arrival=True),
+    ]
+
+
 def _score_cases() -> list[Case]:
     raw = _source().score("risk", into="risk")
     matched = _source().detect(TESTING, amount="drain.amount", tries="drain.tries").score("risk", into="risk")
@@ -469,6 +521,7 @@ VERBS: dict[str, Callable[[], list[Case]]] = {
     "detect": _detect_cases,
     "process": _process_cases,
     "enrich": _enrich_cases,
+    "lookup": _lookup_cases,
     "score": _score_cases,
     "notify": _notify_cases,
     "to": _to_cases,

@@ -34,6 +34,7 @@ class JobFolder:
         self.outputs = path / "out"
         self.savepoints = path / "savepoints"
         self.journal = path / "journal"
+        self.answers = path / "answers"
         self._lock: IO[str] | None = None
 
     def __enter__(self) -> Self:

@@ -20,7 +20,7 @@ from styx_lab.engines.decisions import Decision, decision_of, kind_and_fields
 from styx_lab.engines.runner.durable import cannot_write, sync_folder
 from styx_lab.errors import CheckpointError
 
-__all__ = ["Commit", "Journal", "committed_count"]
+__all__ = ["Commit", "Journal", "committed_count", "journal_entries", "journal_line"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Journal:
         """How often the job was started."""
         good = 0
         if path.exists():
-            for kind, value, end in _entries(path.read_bytes(), path):
+            for kind, value, end in journal_entries(path.read_bytes(), path):
                 good = end
                 if kind == "commit":
                     self.commits.append(Commit(**value))
@@ -100,10 +100,9 @@ class Journal:
         return self.commits[-1] if self.commits else Commit(0, 0, 0)
 
     def _append(self, kind: str, value: dict[str, Any]) -> None:
-        body = canonical_json([kind, value])
+        line = journal_line(kind, value)
         try:
             # Unbuffered, so that closing the file has nothing left to write, which could fail once more.
-            line = b"%08x %s\n" % (zlib.crc32(body), body)
             while line:
                 line = line[self._file.write(line) :]
             os.fsync(self._file.fileno())
@@ -117,7 +116,13 @@ class Journal:
         self._file.close()
 
 
-def _entries(data: bytes, path: Path) -> Iterator[tuple[str, dict[str, Any], int]]:
+def journal_line(kind: str, value: dict[str, Any]) -> bytes:
+    """One line: the CRC-32 of its body, and its body."""
+    body = canonical_json([kind, value])
+    return b"%08x %s\n" % (zlib.crc32(body), body)
+
+
+def journal_entries(data: bytes, path: Path) -> Iterator[tuple[str, dict[str, Any], int]]:
     """Kind, value and end of each good line."""
     start = 0
     while start < len(data):
@@ -141,4 +146,6 @@ def committed_count(path: Path) -> int:
     """How many input events a job has committed, read without taking the job over; 0 before the first commit."""
     if not path.exists():
         return 0
-    return max((value["count"] for kind, value, _ in _entries(path.read_bytes(), path) if kind == "commit"), default=0)
+    return max(
+        (value["count"] for kind, value, _ in journal_entries(path.read_bytes(), path) if kind == "commit"), default=0
+    )

@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Event
 from typing import Final, Literal
 
-from styx_lab.core.ports import Observer, Source, is_live
+from styx_lab.core.ports import Lookup, Observer, Source, is_live
 from styx_lab.engines.chain import Chain
 from styx_lab.engines.decisions import Back, Decision
 from styx_lab.engines.feed import Feed
@@ -24,6 +24,7 @@ from styx_lab.engines.idle import IdleWatch
 from styx_lab.engines.ledger import Counters
 from styx_lab.engines.pace import Pace
 from styx_lab.engines.plan import inputs_of
+from styx_lab.engines.runner.answers import AnswerFile
 from styx_lab.engines.runner.checkpoint import (
     Checkpoint,
     prune,
@@ -38,6 +39,7 @@ from styx_lab.engines.runner.watched import watched
 from styx_lab.errors import CheckpointError, InputMissingError, OutputError
 from styx_lab.flow.flow import Flow
 from styx_lab.operators.build import OpenModel
+from styx_lab.operators.outside import Outside
 
 __all__ = ["Outcome", "RunSettings", "run"]
 
@@ -104,6 +106,7 @@ def run(  # noqa: PLR0913 -- two clocks among them, so that a test owns both
     start_from: Checkpoint | None = None,
     stop: Event | None = None,
     observers: Sequence[Observer] = (),
+    lookups: Mapping[str, Lookup] | None = None,
     clock: Callable[[], float] = time.monotonic,
     wall: Callable[[], int] = _wall_ms,
 ) -> Outcome:
@@ -118,6 +121,7 @@ def run(  # noqa: PLR0913 -- two clocks among them, so that a test owns both
         start_from: a savepoint to begin with; only in a new folder.
         stop: set to drain: the slice in hand is finished, committed and checkpointed.
         observers: told the counters after each slice.
+        lookups: what the flow looks up in, by name; they stay open. What they answer is kept in the job's folder.
         clock: seconds, for intervals.
         wall: epoch ms, for the time of a decision.
 
@@ -129,8 +133,21 @@ def run(  # noqa: PLR0913 -- two clocks among them, so that a test owns both
     with JobFolder(folder) as job:
         feed = Feed(sources, {step.name: step.schema.polars for step in flow.sources})
         try:
-            with Journal(job.journal) as journal:
-                runner = _Runner(flow, feed, sources, open_model, job, journal, settings or RunSettings(), clock, wall)
+            with Journal(job.journal) as journal, AnswerFile(job.answers) as answers:
+                outside = Outside(lookups or {}, answers)
+                runner = _Runner(
+                    flow,
+                    feed,
+                    sources,
+                    open_model,
+                    outside,
+                    answers,
+                    job,
+                    journal,
+                    settings or RunSettings(),
+                    clock,
+                    wall,
+                )
                 runner.recover(start_from)
                 with watched(observers):
                     return runner.go(stop or Event(), observers)
@@ -139,12 +156,14 @@ def run(  # noqa: PLR0913 -- two clocks among them, so that a test owns both
 
 
 class _Runner:
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- all that `run` opened
         self,
         flow: Flow,
         feed: Feed,
         sources: Mapping[str, Source],
         open_model: OpenModel,
+        outside: Outside,
+        answers: AnswerFile,
         job: JobFolder,
         journal: Journal,
         settings: RunSettings,
@@ -160,8 +179,8 @@ class _Runner:
         self._wall = wall
         self._live = [name for name, source in sources.items() if is_live(source)]
         self._inputs = inputs_of(sources)
-        self._open_model = open_model
-        self._chain = Chain(flow, self._inputs, open_model)
+        self._answers = answers
+        self._chain = Chain(flow, self._inputs, open_model, outside)
         self._segments = Segments(job.outputs, list(self._chain.plan.output_schemas()))
         self._replayed = 0
         self._warnings: list[str] = []
@@ -199,6 +218,7 @@ class _Runner:
             self._replayed += len(piece)
         if committed.ended:
             self._chain.end(self._feed.count)
+        self._answers.ask_on()
 
     def _load(self, most: int) -> None:
         for path in usable_checkpoints(self._job.checkpoints, most):
@@ -284,6 +304,8 @@ class _Runner:
         last = self._journal.last
         if self._feed.count == last.count and not ended:
             return
+        # What is committed was made with these answers: they must be there for good before it is.
+        self._answers.sync()
         number = last.number + 1
         commit = Commit(number, self._journal.epoch, self._feed.count, self._segments.write(number), ended)
         self._journal.commit(commit)

@@ -11,6 +11,7 @@ from styx_lab.flow.steps.deduplicate import Deduplicate
 from styx_lab.flow.steps.detect import Detect
 from styx_lab.flow.steps.enrich import Enrich
 from styx_lab.flow.steps.interval_join import IntervalJoin
+from styx_lab.flow.steps.lookup import LookupJoin
 from styx_lab.flow.steps.notify import Notify
 from styx_lab.flow.steps.output import To
 from styx_lab.flow.steps.process import ProcessStep
@@ -39,6 +40,7 @@ __all__ = [
     "Firing",
     "IntervalJoin",
     "KeyBy",
+    "LookupJoin",
     "Notify",
     "Port",
     "ProcessStep",
@@ -62,7 +64,7 @@ STEPS: Final[dict[str, type[Step]]] = {
     for cls in (
         *(SourceStep, Filter, Select, WithColumns, KeyBy, Union, Split),
         *(WindowStep, Top, Trend, Deduplicate, Cooldown, Sort),
-        *(WindowJoin, CoGroup, IntervalJoin, AsOfJoin, Enrich),
+        *(WindowJoin, CoGroup, IntervalJoin, AsOfJoin, Enrich, LookupJoin),
         *(ProcessStep, Detect, Score, Notify, To),
     )
 }

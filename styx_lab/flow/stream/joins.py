@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Self
 
 import polars as pl
 
+from styx_lab.core.schema import Schema
 from styx_lab.core.time import Duration, distance_ms, duration_ms
 from styx_lab.errors import FlowError
 from styx_lab.flow.expression import Expression
-from styx_lab.flow.steps import AsOfJoin, Enrich, IntervalJoin, Port
+from styx_lab.flow.steps import AsOfJoin, Enrich, IntervalJoin, LookupJoin, Port
 from styx_lab.flow.stream.columns import Value, names_of
 from styx_lab.flow.stream.so_far import StreamSoFar
 from styx_lab.flow.table import Table, table
@@ -48,6 +49,55 @@ class JoinVerbs(StreamSoFar):
                 hint="keep one of them",
             )
         return stream
+
+    def lookup(
+        self,
+        lookup: str,
+        *,
+        on: str | Sequence[str],
+        columns: Schema | Mapping[str, str | type],
+        expire_after: Duration,
+        keep: int = 100_000,
+        missing: Literal["null", "drop", "dead"] = "null",
+        name: str | None = None,
+    ) -> Self:
+        """Add columns found outside the flow by the event's columns `on`, where rows may change while the flow runs.
+
+        >>> import styx_lab as styx
+        >>> from styx_lab.flow.stream.example import payments
+        >>> schema = {"card_id": "str", "limit": "float"}
+        >>> limits = styx.MemoryLookup([{"card_id": "a", "limit": 100.0}], schema, key="card_id")
+        >>> known = payments().lookup("limits", on="card_id", columns={"limit": "float"}, expire_after="10m")
+        >>> sent = [{"ts": 0, "card_id": card, "amount": 9.5} for card in ("a", "b")]
+        >>> result = styx.flow("known", known.to("out")).replay(sent, lookups={"limits": limits})
+        >>> result.outputs["out"]["limit"].to_list()
+        [100.0, None]
+
+        Args:
+            lookup: what to look up in; the engine is given it by this name: `flow.replay(..., lookups={...})`.
+            on: the columns that both have; text, whole numbers, bools or times.
+            columns: what to add, with types, as in a `Schema`.
+            expire_after: how long an answer is used, by the data clock; just so much later the key is asked again.
+            keep: how many answers to keep at most; the oldest goes first.
+            missing: what becomes of an event whose key is not found, or null: nulls in the columns (`null`), left out
+                (`drop`), or a dead letter `not_found` (`dead`). Each is counted as `not_found`.
+            name: the step's name; `lookup` where none is given.
+
+        Time: events pass at once, in order of arrival, none is late. When a key is asked again follows from the data
+        clock (the newest arrival time so far), never from the wall clock; what is answered may change from run to run,
+        so a job keeps every answer and uses it again after a crash. That a key is not found, and that the lookup
+        failed, are answers too: they are kept and expire like others. An event whose answer is a failure becomes a
+        dead letter `lookup_failed`. State: an answer for each key asked within `expire_after`, `keep` at most. Counts
+        `asked` and `not_found`. Like Flink's lookup join with a partial cache that expires after write.
+
+        Raises:
+            FlowError: when a column of `on` is missing or cannot be a key, a column is there already, or a length is
+                not positive.
+        """
+        name = self._name(name, "lookup")
+        age = duration_ms(expire_after, where=f"step {name!r}, expire_after")
+        schema = columns if isinstance(columns, Schema) else Schema(columns)
+        return self._append(LookupJoin(name, (self.port,), lookup, names_of(on), schema, age, keep, missing))
 
     def interval_join(
         self,
