@@ -10,7 +10,7 @@ import io
 import json
 import struct
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
@@ -79,6 +79,34 @@ class State:
             for name, table in first.tables.items()
         }
         return State(first.meta, tables, first.version)
+
+    @staticmethod
+    def saved(states: Sequence[State], *, version: int, where: str, meta: Mapping[str, Any] | None = None) -> State:
+        """One state of several parts, if the step that wants it back wrote it.
+
+        Args:
+            states: the parts.
+            version: the layout that the step knows.
+            where: the step, for errors.
+            meta: what the state must say of the step; it may say more.
+
+        Raises:
+            CheckpointError: when the parts are of different places, of another layout, or of another step.
+        """
+        state = State.union(states, where=where)
+        if state.version != version:
+            raise CheckpointError(
+                "state of an unknown layout", where=where, got=state.version, hint="use the version that wrote it"
+            )
+        for name, value in (meta or {}).items():
+            if state.meta.get(name) != value:
+                raise CheckpointError(
+                    f"this state was saved by a step that said something else of {name!r}",
+                    where=where,
+                    got=state.meta.get(name),
+                    hint="start the changed step without its old state, or give it a new name",
+                )
+        return state
 
 
 def encode_state(state: State) -> bytes:

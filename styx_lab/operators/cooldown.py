@@ -18,7 +18,6 @@ from styx_lab.core.batch import Batch, Int64s
 from styx_lab.core.keys import KeyIndex
 from styx_lab.core.operator import LATE, OUT, Emission, Operator
 from styx_lab.core.state import GROUP, State
-from styx_lab.errors import CheckpointError
 from styx_lab.flow.steps import Cooldown
 from styx_lab.flow.types import StreamType
 from styx_lab.operators.waiting import WaitingRows, own, times_of
@@ -108,9 +107,7 @@ class CooldownOperator(Operator):
 
     def restore(self, states: Sequence[State]) -> None:
         """See `Operator.restore`."""
-        state = State.union(states, where=self._step.where)
-        if state.version != _VERSION:
-            raise CheckpointError("state of an unknown layout", where=self._step.where, got=state.version)
+        state = State.saved(states, version=_VERSION, where=self._step.where)
         self._clear()
         self._waiting.restore(state.tables["waiting"], state.meta["next_number"])
         quiet = state.tables["quiet"]

@@ -19,7 +19,6 @@ from styx_lab.core.keys import KeyIndex
 from styx_lab.core.operator import LATE, OUT, Emission, Operator
 from styx_lab.core.state import GROUP, State
 from styx_lab.core.time import MIN_WATERMARK
-from styx_lab.errors import CheckpointError
 from styx_lab.flow.steps import Deduplicate, KeyBy
 from styx_lab.flow.types import StreamType
 from styx_lab.operators.shape import KeyByOperator
@@ -174,9 +173,7 @@ class DeduplicateOperator(Operator):
 
     def restore(self, states: Sequence[State]) -> None:
         """See `Operator.restore`."""
-        state = State.union(states, where=self._step.where)
-        if state.version != _VERSION:
-            raise CheckpointError("state of an unknown layout", where=self._step.where, got=state.version)
+        state = State.saved(states, version=_VERSION, where=self._step.where)
         self._clear()
         table = state.tables["kept"]
         self._make_room(table.height, MIN_WATERMARK)

@@ -12,7 +12,6 @@ from typing import Final
 from styx_lab.core.batch import Batch
 from styx_lab.core.operator import LATE, OUT, Emission, Operator
 from styx_lab.core.state import State
-from styx_lab.errors import CheckpointError
 from styx_lab.flow.steps import Sort
 from styx_lab.flow.types import StreamType
 from styx_lab.operators.waiting import WaitingRows, times_of
@@ -47,7 +46,5 @@ class SortOperator(Operator):
 
     def restore(self, states: Sequence[State]) -> None:
         """See `Operator.restore`."""
-        state = State.union(states, where=self._step.where)
-        if state.version != _VERSION:
-            raise CheckpointError("state of an unknown layout", where=self._step.where, got=state.version)
+        state = State.saved(states, version=_VERSION, where=self._step.where)
         self._waiting.restore(state.tables["waiting"], state.meta["next_number"])

@@ -37,7 +37,8 @@ class SplitOperator(Operator):
 
     def _one_by_one(self, batch: Batch) -> Emission:
         ports: dict[str, Batch] = {}
-        letters, orders = [], []
+        letters: list[pl.DataFrame] = []
+        orders = [batch.order[:0]]
         left = batch
         for name, condition in self._conditions.items():
             values = values_of(self._step.name, left, {name: condition})
@@ -48,7 +49,9 @@ class SplitOperator(Operator):
                 orders.append(values.dead_order)
         order = np.concatenate(orders)
         arranged = np.argsort(order, kind="stable")
-        return Emission(ports, dead=pl.concat(letters)[arranged], dead_order=order[arranged], counts=_counts(ports))
+        # Where an earlier condition took all that a later one fails on, nothing is dead.
+        dead = pl.concat(letters)[arranged] if letters else None
+        return Emission(ports, dead=dead, dead_order=order[arranged], counts=_counts(ports))
 
 
 def _parts(values: Values) -> dict[str, Batch]:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from styx_lab.core.size import held_bytes
 from styx_lab.flow import aggregate as agg
 from styx_lab.flow.steps import Firing, WindowStep
 from styx_lab.flow.trigger import Every, EveryEvents, When
@@ -200,3 +201,17 @@ def test_the_contract_whatever_comes(script: Any, window: str, firing: str, keep
     aggregates = KEPT_EVENTS if keeps else EVERY
     spec = WindowStep("per_key", (), WINDOWS[window], tuple(aggregates.items()), FIRINGS[firing])
     check_operator(lambda: ByWindowOperator(spec, stream()), batch(script, delay=9))
+
+
+def test_room_follows_the_windows_that_live_and_not_what_each_event_could_open() -> None:
+    # A thousand events of one key in an hour's windows that slide by a second: 3,600 windows, not 3,600,000.
+    window, count = Sliding("1h", every="1s"), (("n", agg.count()),)
+    hours = WindowStep("hours", (), window, count, Firing(lateness_ms=1))
+    operator = ByWindowOperator(hours, stream())
+    operator.process([batch([Event(number % 7, "a") for number in range(1_000)], end=False)])
+    assert operator.size()["windows"] == 3_600
+    assert held_bytes(operator) < 8_000_000
+    restored = ByWindowOperator(hours, stream())
+    restored.restore([operator.snapshot()])
+    assert restored.size() == operator.size()
+    assert held_bytes(restored) < 8_000_000

@@ -179,7 +179,7 @@ def test_memory_is_what_may_still_have_a_partner() -> None:
 
 def test_state_of_another_join_is_refused() -> None:
     state = operator_of(joined(-5, 5)).snapshot()
-    with pytest.raises(CheckpointError, match="another join"):
+    with pytest.raises(CheckpointError, match="said something else of"):
         operator_of(joined(-5, 6)).restore([state])
 
 

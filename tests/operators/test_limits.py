@@ -273,6 +273,14 @@ def test_a_condition_that_fails_takes_nothing_from_those_before_it() -> None:
     assert found.dead_order.tolist() == [4]
 
 
+def test_a_condition_that_fails_only_where_an_earlier_one_is_true_makes_nothing_dead() -> None:
+    parted = split(word="word = 'no'", large="CAST(word AS BIGINT) > 5")
+    (found,) = feed(parted, batch([Event(0, "a", "7"), Event(1, "b", "no"), Event(2, "a", "3")]))
+    assert [said([found], "id", port=port) for port in ("word", "large", "out")] == [[(2, 1)], [(0, 0)], [(4, 2)]]
+    assert found.dead is None
+    assert not len(found.dead_order)
+
+
 def test_the_parts_of_a_split_are_ports_of_one_step() -> None:
     parts = payments().split(large="amount > 500", name="sized")
     assert list(parts) == ["large", "rest"]

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from styx_lab.core.events import TIME
+from styx_lab.core.schema import TIME_DTYPE
 from styx_lab.errors import DataError
 from styx_lab.flow import aggregate as agg
 from styx_lab.flow.expression import evaluate
@@ -55,10 +57,12 @@ def test_groups_give_the_bits_that_panes_give(script: list[Event]) -> None:
         assert [plain(value) for value in column] == [plain(value) for value in told]
 
 
-def test_a_count_alone_needs_no_column() -> None:
+def test_of_events_that_are_only_counted_the_time_is_kept() -> None:
+    # Without a column rows have no number, and a counted window that slides keeps its events.
     groups = Groups((("n", agg.count()),), stream(), WHERE)
-    assert (groups.schema, groups.expressions, groups.plain) == ({}, {}, [])
-    (column,) = groups.compute(pl.DataFrame(), np.array([2, 5]), str)
+    assert (groups.schema, groups.expressions, groups.plain) == ({TIME: TIME_DTYPE}, {}, [TIME])
+    times = pl.DataFrame({TIME: pl.Series(range(7)).cast(TIME_DTYPE)})
+    (column,) = groups.compute(times, np.array([2, 5]), str)
     assert (column.name, column.dtype, column.to_list()) == ("n", pl.Int64, [2, 5])
 
 

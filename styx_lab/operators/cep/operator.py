@@ -20,7 +20,6 @@ from styx_lab.core.keys import KeyIndex
 from styx_lab.core.operator import LATE, OUT, Emission, Operator
 from styx_lab.core.schema import TIME_DTYPE
 from styx_lab.core.state import GROUP, State
-from styx_lab.errors import CheckpointError
 from styx_lab.flow.steps import Detect
 from styx_lab.flow.types import StreamType
 from styx_lab.operators.cep.compile import compile_pattern
@@ -233,9 +232,7 @@ class DetectOperator(Operator):
 
     def restore(self, states: Sequence[State]) -> None:
         """See `Operator.restore`."""
-        state = State.union(states, where=self._step.where)
-        if state.version != _VERSION:
-            raise CheckpointError("state of an unknown layout", where=self._step.where, got=state.version)
+        state = State.saved(states, version=_VERSION, where=self._step.where)
         self._reset()
         self._next_number = state.meta["next_number"]
         rows = state.tables["rows"].drop(GROUP).sort("_number")

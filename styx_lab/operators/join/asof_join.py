@@ -16,7 +16,6 @@ from styx_lab.core.batch import Batch
 from styx_lab.core.events import TIME
 from styx_lab.core.operator import OUT, Emission, Operator
 from styx_lab.core.state import State
-from styx_lab.errors import CheckpointError
 from styx_lab.flow.expression import Expression
 from styx_lab.flow.steps import AsOfJoin
 from styx_lab.flow.types import StreamType
@@ -151,14 +150,7 @@ class AsOfJoinOperator(Operator):
         Raises:
             CheckpointError: when the parts do not belong together, or were saved by another join.
         """
-        state = State.union(states, where=self._step.where)
-        if state.version != _VERSION or state.meta != self._meta() | {"next_number": state.meta.get("next_number")}:
-            raise CheckpointError(
-                "this state was saved by another join",
-                where=self._step.where,
-                got=state.meta,
-                hint="start the changed step without its old state, or give it a new name",
-            )
+        state = State.saved(states, version=_VERSION, where=self._step.where, meta=self._meta())
         self._reset()
         self._memory.next_number = state.meta["next_number"]
         fields = {**_SAVED, _TIMER: NODE_NUMBER}

@@ -72,6 +72,9 @@ class Groups:
                 folded.append((name, aggregate.function, column))
             else:
                 self._compute[name] = _TABLE[type(aggregate)](name, aggregate, self._kept, here)
+        if not self._kept.schema:
+            # Rows without a column have no number: of events that are only counted the time is kept.
+            self._kept.column(TIME)
         self._folding = Folding(folded, self._kept.schema, where) if folded else None
 
     @property

@@ -19,7 +19,6 @@ from styx_lab.core.keys import KeyIndex
 from styx_lab.core.operator import LATE, OUT, Emission, Operator
 from styx_lab.core.schema import TIME_DTYPE
 from styx_lab.core.state import GROUP, State
-from styx_lab.errors import CheckpointError
 from styx_lab.flow.steps import WindowStep
 from styx_lab.flow.types import StreamType
 from styx_lab.flow.window import Sliding, Tumbling
@@ -184,14 +183,7 @@ class WindowOperator(Operator):
         Raises:
             CheckpointError: when they do not belong together, or were saved by another window.
         """
-        state = State.union(states, where=self._step.where)
-        if state.version != _VERSION or state.meta != self._meta():
-            raise CheckpointError(
-                "this state was saved by another window",
-                where=self._step.where,
-                got=state.meta,
-                hint="start the changed step without its old state, or give it a new name",
-            )
+        state = State.saved(states, version=_VERSION, where=self._step.where, meta=self._meta())
         self._reset_keys()
         self._last_order, self._last_place = state.tables["place"].row(0)
         panes = state.tables["panes"]

@@ -16,12 +16,11 @@ from styx_lab.core.batch import Batch, Int64s
 from styx_lab.core.events import ARRIVAL, TIME
 from styx_lab.core.operator import LATE, OUT, Emission, Operator
 from styx_lab.core.state import GROUP, State
-from styx_lab.errors import CheckpointError
 from styx_lab.flow.steps import WindowStep
 from styx_lab.flow.types import StreamType
 from styx_lab.flow.window import Counted
 from styx_lab.operators.rows import EventRows
-from styx_lab.operators.window.by_window import kernel as k
+from styx_lab.operators.window.by_window import forms as k
 from styx_lab.operators.window.by_window.evaluated import evaluated
 from styx_lab.operators.window.by_window.results import Results
 from styx_lab.operators.window.by_window.rule import Assignment, rule_of
@@ -139,9 +138,7 @@ class ByWindowOperator(Operator):
         if self._groups is None:
             columns = self._layout.columns(events, fired.real, fired.whole, name_row)
         else:
-            # Where events are only counted, nothing is kept of them.
-            members = self._rows.find(fired.members) if self._kept else pl.DataFrame()
-            columns = self._groups.compute(members, events, name_row)
+            columns = self._groups.compute(self._rows.find(fired.members), events, name_row)
         frame = self._results.frame(fired, columns)
         return Batch(frame, fired.rows[k.OUT_ORDER].copy(), batch.before, batch.steps)
 
@@ -169,14 +166,7 @@ class ByWindowOperator(Operator):
         Raises:
             CheckpointError: when they do not belong together, or were saved by another window.
         """
-        state = State.union(states, where=self._step.where)
-        if state.version != _VERSION or state.meta != self._meta():
-            raise CheckpointError(
-                "this state was saved by another window",
-                where=self._step.where,
-                got=state.meta,
-                hint="start the changed step without its old state, or give it a new name",
-            )
+        state = State.saved(states, version=_VERSION, where=self._step.where, meta=self._meta())
         self._results.clear()
         self._windows.restore(state.tables["windows"], state.tables["place"], self._results.slots)
         self._rows = EventRows(self._kept)

@@ -18,7 +18,7 @@ from styx_lab.core.keys import KeyIndex
 from styx_lab.core.schema import TIME_DTYPE
 from styx_lab.core.state import GROUP
 from styx_lab.flow.window import Counted, Global, Window
-from styx_lab.operators.window.by_window import kernel as k
+from styx_lab.operators.window.by_window import forms as k
 from styx_lab.operators.window.keys import ResultKeys
 
 __all__ = ["Results"]

@@ -18,7 +18,7 @@ from styx_lab.flow.expression import Expression
 from styx_lab.flow.steps import Firing
 from styx_lab.flow.trigger import AtEnd, AtEndOfInput, Every, EveryEvents, Never, When
 from styx_lab.flow.window import Calendar, Counted, Cumulating, Session, Sliding, Tumbling, Window
-from styx_lab.operators.window.by_window import kernel as k
+from styx_lab.operators.window.by_window import forms as k
 
 __all__ = ["Assignment", "rule_of"]
 

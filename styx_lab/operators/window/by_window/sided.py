@@ -17,7 +17,6 @@ from styx_lab.core.batch import Batch, Int64s
 from styx_lab.core.events import ARRIVAL, TIME
 from styx_lab.core.operator import OUT, Emission, Operator
 from styx_lab.core.state import GROUP, State
-from styx_lab.errors import CheckpointError
 from styx_lab.flow.steps.co_group import CoGroup
 from styx_lab.flow.steps.joined import LATE_LEFT, LATE_RIGHT
 from styx_lab.flow.steps.window import window_columns
@@ -25,7 +24,7 @@ from styx_lab.flow.steps.window_join import WindowJoin
 from styx_lab.flow.types import StreamType
 from styx_lab.operators.join.sides import Sides, merge_sides
 from styx_lab.operators.rows import EventRows
-from styx_lab.operators.window.by_window import kernel as k
+from styx_lab.operators.window.by_window import forms as k
 from styx_lab.operators.window.by_window.evaluated import evaluated
 from styx_lab.operators.window.by_window.results import Results
 from styx_lab.operators.window.by_window.rule import Assignment, rule_of
@@ -180,14 +179,7 @@ class SidedOperator(Operator):
         Raises:
             CheckpointError: when they do not belong together, or were saved by another step.
         """
-        state = State.union(states, where=self._step.where)
-        if state.version != _VERSION or state.meta != self._step.details():
-            raise CheckpointError(
-                "this state was saved by another window",
-                where=self._step.where,
-                got=state.meta,
-                hint="start the changed step without its old state, or give it a new name",
-            )
+        state = State.saved(states, version=_VERSION, where=self._step.where, meta=self._step.details())
         self._results.clear()
         self._windows.restore(state.tables["windows"], state.tables["place"], self._results.slots)
         self._reset_rows()

@@ -7,14 +7,18 @@ values, so it can be parted by key group and put together in any way; put back, 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 import polars as pl
 
 from styx_lab.core.batch import Int64s
 from styx_lab.operators.window.by_window import arrays as a
-from styx_lab.operators.window.by_window import kernel as k
+from styx_lab.operators.window.by_window import forms as k
 from styx_lab.operators.window.by_window.contents import append
+from styx_lab.operators.window.by_window.kernel import run
+from styx_lab.operators.window.by_window.opening import new_window
+from styx_lab.operators.window.by_window.triggers import schedule
 from styx_lab.operators.window.entries import rehash
 from styx_lab.operators.window.exact_sum import WIDE_WORDS
 from styx_lab.operators.window.kernel import StepArrays
@@ -23,6 +27,8 @@ from styx_lab.operators.window.partial import NARROW, OP_REAL_SUM, Array, Operat
 from styx_lab.operators.window.room import longer, more_free, room_for
 
 __all__ = ["OpenWindows"]
+
+_FEW_EACH: Final = 8
 
 
 class OpenWindows:
@@ -87,17 +93,21 @@ class OpenWindows:
     def run(self, rows: k.Arrivals, before: int, steps: StepArrays) -> tuple[k.Fired, np.ndarray]:
         """Take rows and all steps; gives what fired, in order, and a verdict on each row."""
         count = len(rows.times)
-        self._make_room(count, int(rows.slots.max(initial=-1)) + 1)
+        # Events of a key share their windows, so there is no room beforehand for as many as each could open alone.
+        self._make_room(count * min(self._each, _FEW_EACH), int(rows.slots.max(initial=-1)) + 1)
         verdicts = np.empty(count, np.uint8)
         control = self._arrays.control
         control[a.FIRED] = control[a.MEMBERS] = 0
         out = self._fresh()
         while True:
-            answer = k.run(self._arrays, self._operations, self.rule, out, before, rows, steps, verdicts)
+            answer = run(self._arrays, self._operations, self.rule, out, before, rows, steps, verdicts)
             if answer == k.DONE:
                 break
             if answer == k.WIDE_FULL:
                 self._widen(len(self._arrays.wide) + 2 * len(self._sums) + 16)
+                continue
+            if answer == k.WINDOWS_FULL:
+                self._make_room(max(count, self._each), 0)
                 continue
             if answer == k.OUT_FULL:
                 self._room = 2 * self._room
@@ -131,10 +141,9 @@ class OpenWindows:
             np.empty(self._members if self.rule.keeps else 0, np.int64),
         )
 
-    def _make_room(self, rows: int, slots: int) -> None:
-        """Room for as many new windows, nodes and entries of the heap as rows may need."""
+    def _make_room(self, wanted: int, slots: int) -> None:
+        """Room for so many new windows, nodes and entries of the heap, and so many slots in all."""
         arrays, control = self._arrays, self._arrays.control
-        wanted = rows * self._each
         if control[a.FREE] < wanted:
             before, after = len(arrays.windows), room_for(self.live + wanted)
             windows = longer(arrays.windows, after)
@@ -210,13 +219,13 @@ class OpenWindows:
             control[word] = place[name][0]
         starts, ends = table["_start"].to_numpy(), table["_end"].to_numpy()
         for row, members in enumerate(table["_members"].to_list()):
-            window = k.new_window(self._arrays, self._operations, self.rule, slots[row], starts[row], ends[row])
+            window = new_window(self._arrays, self._operations, self.rule, slots[row], starts[row], ends[row])
             for name, column in _KEPT.items():
                 self._arrays.windows[window, column] = table[f"_{name}"][row]
             for number in members:
                 append(control, arrays.windows, arrays.nodes, arrays.node_free, window, number)
             self._restore_words(table, row, window)
-            k.schedule(control, arrays.heap, arrays.windows, self.rule, window)
+            schedule(control, arrays.heap, arrays.windows, self.rule, window)
 
     def _restore_words(self, table: pl.DataFrame, row: int, window: int) -> None:
         for word in range(self._arrays.real.shape[1]):
