@@ -22,7 +22,6 @@ from styx_lab.core.keys import KeyIndex
 from styx_lab.core.operator import OUT, Emission, Operator
 from styx_lab.core.size import held_bytes
 from styx_lab.core.state import GROUP, State
-from styx_lab.errors import CheckpointError
 from styx_lab.flow.steps import LookupJoin
 from styx_lab.flow.types import StreamType
 from styx_lab.operators.outside import ERROR, FOUND, Outside
@@ -198,9 +197,7 @@ class LookupOperator(Operator):
 
     def restore(self, states: Sequence[State]) -> None:
         """See `Operator.restore`."""
-        state = State.union(states, where=self._step.where)
-        if state.version != _VERSION:
-            raise CheckpointError("state of an unknown layout", where=self._step.where, got=state.version)
+        state = State.saved(states, version=_VERSION, where=self._step.where)
         self._clear()
         self._clock, self._head, self._after = (state.meta[name] for name in ("clock", "head", "after"))
         cache = state.tables["cache"]
