@@ -215,3 +215,12 @@ def test_room_follows_the_windows_that_live_and_not_what_each_event_could_open()
     restored.restore([operator.snapshot()])
     assert restored.size() == operator.size()
     assert held_bytes(restored) < 8_000_000
+
+
+def test_an_aggregate_of_nothing_but_computed_columns() -> None:
+    doubled = (("doubled", agg.expr("SUM(number * 2)")), ("middle", agg.median("number * 2")))
+    windows = WindowStep("doubled", (), Tumbling("10ms"), doubled)
+    whole = batch([Event(1, number=3), Event(4, number=None), Event(5, number=5), Event(12, number=7)])
+    check_operator(lambda: ByWindowOperator(windows, stream()), whole)
+    out = ByWindowOperator(windows, stream()).process([whole]).ports["out"].frame
+    assert out.select("doubled", "middle").rows() == [(16, 8.0), (14, 14.0)]

@@ -92,8 +92,11 @@ class ByWindowOperator(Operator):
         if self._groups is not None and len(taken.batch):
             held = verdicts == k.TAKEN
             numbers = 2 * (first + np.arange(len(taken.batch)))
-            kept = frame.select(self._groups.plain).hstack(values.select(list(self._groups.expressions)))
-            self._rows.add(kept.select(list(self._kept)).filter(pl.Series(held)), numbers[held])
+            # Column by column, for a frame without columns has no rows either.
+            columns = {column.name: column for column in values.get_columns()}
+            columns |= {name: frame[name] for name in self._groups.plain}
+            kept = pl.DataFrame([columns[name] for name in self._kept])
+            self._rows.add(kept.filter(pl.Series(held)) if self._kept else kept, numbers[held])
         out = self._emit(fired, batch)
         self._forget()
         late = verdicts == k.LATE_EVENT
