@@ -35,6 +35,9 @@ Duration = str | timedelta
 """A length of time: text such as `"500ms"`, `"2s"`, `"1h30m"`, or a `datetime.timedelta`."""
 
 
+_FARTHEST_MS: Final = 10_000 * 366 * 86_400_000  # farther than any two event times can lie apart
+
+
 def duration_ms(value: Duration, *, where: str, zero: bool = False) -> int:
     """Milliseconds in a duration.
 
@@ -47,9 +50,17 @@ def duration_ms(value: Duration, *, where: str, zero: bool = False) -> int:
         zero: whether nought is allowed.
 
     Raises:
-        FlowError: when it is no duration, is negative, is nought where that makes no sense, or is not whole
-        milliseconds.
+        FlowError: when it is no duration, is negative, is nought where that makes no sense, is not whole milliseconds,
+        or is longer than 10,000 years.
     """
+    ms = _length_ms(value, where=where, zero=zero)
+    if ms > _FARTHEST_MS:
+        hint = "write a length such as '10m' or '7d'"
+        raise FlowError("longer than 10,000 years", where=where, got=value, hint=hint)
+    return ms
+
+
+def _length_ms(value: Duration, *, where: str, zero: bool) -> int:
     hint = "write a length such as '500ms', '2s', '10m', '1h30m' or '7d'"
     if isinstance(value, timedelta):
         micros = (value.days * 86_400_000_000) + value.seconds * 1_000_000 + value.microseconds
@@ -84,9 +95,6 @@ def duration_text(ms: int) -> str:
     return "".join(parts) or "0ms"
 
 
-_FARTHEST_MS: Final = 10_000 * 366 * 86_400_000  # farther than any two event times can lie apart
-
-
 def distance_ms(value: Duration, *, where: str) -> int:
     """Milliseconds from one time to another, which may lie before it.
 
@@ -102,11 +110,11 @@ def distance_ms(value: Duration, *, where: str) -> int:
     """
     if isinstance(value, timedelta):
         before, length = value < timedelta(0), abs(value)
-        ms = duration_ms(length, where=where, zero=True)
+        ms = _length_ms(length, where=where, zero=True)
     elif isinstance(value, str):
         before = value.strip().startswith("-")
         try:
-            ms = duration_ms(value.strip().removeprefix("-"), where=where, zero=True)
+            ms = _length_ms(value.strip().removeprefix("-"), where=where, zero=True)
         except FlowError as error:
             hint = "write how far, such as '-5m', '0s' or '1h30m'"
             raise FlowError("not a distance in time", where=where, got=value, hint=hint) from error

@@ -96,6 +96,15 @@ def test_the_command_answers_a_line_a_case(tmp_path: Path, capsys: pytest.Captur
         (b"\xff\xfe", "cannot be read"),
         (b'{"id":"x","op":{"type":"n"},"watermark":{"strategy":"none"},"events":[]}', "no such watermark"),
         (b'{"id":"x","op":{"type":"n"},"watermark":{"strategy":"explicit"},"events":[{}]}', "neither an event nor"),
+        (
+            b'{"id":"x","op":{"type":"n"},"watermark":{"strategy":"bounded","delay":"q"},"events":[]}',
+            "no case: ValueError",
+        ),
+        (
+            b'{"id":"x","op":{"type":"n"},"watermark":{"strategy":"explicit"},"events":[{"t":1.5}]}',
+            "whole milliseconds",
+        ),
+        (b'{"id":"x","op":{"type":"n"},"watermark":{"strategy":"explicit"},"events":[{"wm":1e999}]}', "in 64 bits"),
     ],
 )
 def test_a_bad_file_is_told_with_its_line(
@@ -107,6 +116,21 @@ def test_a_bad_file_is_told_with_its_line(
     error = capsys.readouterr().err
     assert str(path) in error
     assert told in error
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        {"type": "window"},
+        {"type": "window", "assigner": {"type": "sliding", "size": 5, "slide": "a"}},
+        {"type": "window", "assigner": {"type": "tumbling", "size": 5}, "trigger": {"type": "purging", "of": 3}},
+        {"type": "intervalJoin", "lower": 1},
+    ],
+    ids=json.dumps,
+)
+def test_an_operator_that_says_too_little_is_told_with_its_case(op: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match="case 'x', op: an operator that says too little"):
+        answer(Case.of({"id": "x", "op": op, "watermark": {"strategy": "explicit"}, "events": []}))
 
 
 def test_a_file_that_is_missing_or_badly_packed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

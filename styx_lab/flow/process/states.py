@@ -18,7 +18,6 @@ from styx_lab.flow.process.values import check_of
 
 __all__ = ["BroadcastState", "DeclaredState", "ListState", "MapState", "ValueState", "state_from_json"]
 
-_LONGEST_MS: Final = 10_000 * 366 * 86_400_000
 Handle = TypeVar("Handle")
 
 
@@ -48,8 +47,6 @@ class DeclaredState(Generic[Handle]):
         if self.key_type == "float":
             raise FlowError("a map's key cannot be a float: 0.1 + 0.2 is another key than 0.3", where=where)
         self.ttl_ms = None if ttl is None else duration_ms(ttl, where=f"{where}, ttl")
-        if self.ttl_ms is not None and self.ttl_ms > _LONGEST_MS:
-            raise FlowError("the time to live is too long", where=f"{where}, ttl", got=ttl)
         self.default = None if default is None else self._checked_default(default, where)
 
     def _checked_default(self, default: Any, where: str) -> Any:

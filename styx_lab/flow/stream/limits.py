@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final, Self
+from typing import Self
 
 from styx_lab.core.time import Duration, duration_ms
-from styx_lab.errors import FlowError
 from styx_lab.flow.steps import Cooldown, Deduplicate, Sort
 from styx_lab.flow.stream.so_far import StreamSoFar
 
 __all__ = ["LimitVerbs"]
-
-_LONGEST_MS: Final = 10_000 * 366 * 86_400_000
 
 
 class LimitVerbs(StreamSoFar):
@@ -45,7 +42,7 @@ class LimitVerbs(StreamSoFar):
             FlowError: when the stream has no key and no column is named, or a column cannot be compared.
         """
         name = self._name(name, "deduplicate")
-        step = Deduplicate(name, (self.port,), tuple(columns), _length(within, f"step {name!r}, within"))
+        step = Deduplicate(name, (self.port,), tuple(columns), duration_ms(within, where=f"step {name!r}, within"))
         return self._append(step)
 
     def cooldown(self, quiet: Duration, *, name: str | None = None) -> Self:
@@ -73,7 +70,7 @@ class LimitVerbs(StreamSoFar):
             FlowError: when the stream has no key.
         """
         name = self._name(name, "cooldown")
-        return self._append(Cooldown(name, (self.port,), _length(quiet, f"step {name!r}")))
+        return self._append(Cooldown(name, (self.port,), duration_ms(quiet, where=f"step {name!r}")))
 
     def sort(self, *, name: str | None = None) -> Self:
         """Put events in order of event time; at one time, of arrival.
@@ -93,10 +90,3 @@ class LimitVerbs(StreamSoFar):
         State: the events that wait.
         """
         return self._append(Sort(self._name(name, "sort"), (self.port,)))
-
-
-def _length(value: Duration, where: str) -> int:
-    ms = duration_ms(value, where=where)
-    if ms > _LONGEST_MS:
-        raise FlowError("longer than 10,000 years", where=where, got=value, hint="write a length such as '10m' or '7d'")
-    return ms

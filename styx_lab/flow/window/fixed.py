@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from styx_lab.core.time import Duration, distance_ms, distance_text, duration_ms, duration_text
 from styx_lab.errors import FlowError
+from styx_lab.flow.window.length import window_ms
 
 __all__ = ["Cumulating", "Sliding", "Tumbling"]
 
@@ -16,7 +17,7 @@ def _settle(window: Tumbling | Sliding | Cumulating, name: str, most: str, *leng
     """Write lengths in their shortest form, and refuse an offset that is not less than `most`."""
     for length in lengths:
         given = getattr(window, length)
-        object.__setattr__(window, length, duration_text(duration_ms(given, where=f"{name}({length}=...)")))
+        object.__setattr__(window, length, duration_text(window_ms(given, where=f"{name}({length}=...)")))
     offset = distance_ms(window.offset, where=f"{name}(offset=...)")
     object.__setattr__(window, "offset", distance_text(offset))
     if abs(offset) >= duration_ms(getattr(window, most), where=name):

@@ -11,6 +11,7 @@ import polars as pl
 from styx_lab.core.time import Duration, duration_ms, duration_text
 from styx_lab.errors import ExpressionError, FlowError
 from styx_lab.flow.expression import Expression
+from styx_lab.flow.window.length import window_ms
 
 __all__ = ["Session"]
 
@@ -47,7 +48,7 @@ class Session:
                 hint="Session('30m'), or Session(gap_from='patience_ms')",
             )
         if self.gap is not None:
-            object.__setattr__(self, "gap", duration_text(duration_ms(self.gap, where="Session(gap=...)")))
+            object.__setattr__(self, "gap", duration_text(window_ms(self.gap, where="Session(gap=...)")))
         else:
             object.__setattr__(self, "gap_from", Expression.of(self.gap_from, where="Session(gap_from=...)"))  # type: ignore[arg-type]
 

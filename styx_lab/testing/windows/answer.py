@@ -12,7 +12,7 @@ import polars as pl
 
 from styx_lab.core.operator import OUT
 from styx_lab.core.time import MIN_WATERMARK
-from styx_lab.errors import FlowError, StyxError
+from styx_lab.errors import DataError, FlowError, StyxError
 from styx_lab.operators.union import lowest_steps
 from styx_lab.testing.cuts import cut_at
 from styx_lab.testing.windows.case import Case
@@ -36,6 +36,9 @@ def answer(case: Case, batch: int = 10_000) -> dict[str, Any]:
     Args:
         case: the case.
         batch: how many places of the sequence a slice has.
+
+    Raises:
+        DataError: when what the operator says is not of the form of a case.
     """
     try:
         if case.kind not in FAMILIES:
@@ -43,6 +46,10 @@ def answer(case: Case, batch: int = 10_000) -> dict[str, Any]:
         running = FAMILIES[case.kind](case)
     except FlowError as error:
         return {"id": case.id, "error": _told(_SPEC, error)}
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        hint = "compare it with a case that has an answer"
+        problem = f"an operator that says too little, or what it cannot: {error!r}"
+        raise DataError(problem, where=f"case {case.id!r}, op", hint=hint) from error
     try:
         out, late = _run(case, running, batch)
     except StyxError as error:

@@ -78,11 +78,21 @@ class Case:
                 bool(value.get("end", True)),
             )
             case.op["type"]
-        except (KeyError, TypeError, AttributeError) as error:
+        except DataError:
+            raise
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise DataError(f"this is no case: {error!r}", hint="it needs id, op, watermark, events") from error
         for place, entry in enumerate(case.events):
             if not isinstance(entry, Mapping) or not ("t" in entry or "wm" in entry):
                 raise DataError("neither an event nor a watermark", where=f"case {case.id!r}, place {place}", got=entry)
+            for name in ("t", "wm"):
+                time = entry.get(name, 0)
+                if type(time) is not int or not -(2**63) <= time < 2**63:
+                    raise DataError(
+                        "a time is whole milliseconds, in 64 bits",
+                        where=f"case {case.id!r}, place {place}, {name!r}",
+                        got=time,
+                    )
         return case
 
 

@@ -54,6 +54,10 @@ def said_window(assigner: dict[str, Any]) -> Window:
     raise FlowError("no such assigner", where="case", got=assigner["type"])
 
 
+_FOR_EVER_MS: Final = 3_660_000 * 86_400_000
+"""A lateness that no case can outlast: the longest that there is."""
+
+
 class Said(TypedDict):
     """The arguments of `window()` and its like that say when windows fire."""
 
@@ -70,7 +74,8 @@ def said_firing(op: Mapping[str, Any]) -> Said:
     defaults: dict[str, Trigger] = {"global": Never(), "globalEnd": AtEndOfInput()}
     default = defaults.get(op["assigner"]["type"])
     made = default if trigger is None else _trigger(trigger)
-    return {"trigger": made, "discarding": discarding, "allowed_lateness": distance_text(op.get("lateness", 0))}
+    lateness = min(op.get("lateness", 0), _FOR_EVER_MS)
+    return {"trigger": made, "discarding": discarding, "allowed_lateness": distance_text(lateness)}
 
 
 def _trigger(trigger: dict[str, Any]) -> Trigger:

@@ -18,6 +18,7 @@ from styx_lab.flow.expression import Expression
 from styx_lab.flow.steps import Firing
 from styx_lab.flow.trigger import AtEnd, AtEndOfInput, Every, EveryEvents, Never, When
 from styx_lab.flow.window import Calendar, Counted, Cumulating, Session, Sliding, Tumbling, Window
+from styx_lab.flow.window.length import LONGEST_MS
 from styx_lab.operators.window.by_window import forms as k
 
 __all__ = ["Assignment", "rule_of"]
@@ -90,9 +91,11 @@ class Assignment:
         if GAP not in self.expressions:
             return {}
         gaps = _gaps(values[GAP])
+        filled = gaps.fill_null(0)
         return {
-            row: f"bad_gap: a session's gap must be positive; it is {gaps[row]} ms"
-            for row in np.flatnonzero((gaps.fill_null(0) <= 0).to_numpy()).tolist()
+            row: f"bad_gap: a session's gap must be {'positive' if filled[row] <= 0 else 'at most 36,000 days'}; "
+            f"it is {gaps[row]} ms"
+            for row in np.flatnonzero(((filled <= 0) | (filled > LONGEST_MS)).to_numpy()).tolist()
         }
 
     def edges(self, times: Int64s, values: pl.DataFrame) -> tuple[Int64s, Int64s]:
@@ -125,4 +128,5 @@ class Assignment:
 def _gaps(column: pl.Series) -> pl.Series:
     if isinstance(column.dtype, pl.Duration):
         return column.dt.total_milliseconds()
-    return column.cast(pl.Int64)
+    # What is beyond 64 bits is no gap, as null is none.
+    return column.cast(pl.Int64, strict=False)
