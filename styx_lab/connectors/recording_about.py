@@ -13,13 +13,15 @@ from styx_lab.connectors.recording_seal import UNSEALED
 from styx_lab.core.schema import Schema
 from styx_lab.errors import DataError
 
-__all__ = ["IDLE_FORMAT", "METADATA_KEY", "RECORDING_FORMAT", "About"]
+__all__ = ["IDLE_FORMAT", "METADATA_KEY", "RECORDING_FORMAT", "TICK_FORMAT", "About"]
 
 METADATA_KEY: Final = "styx.recording"
 RECORDING_FORMAT: Final = 1
 """The number of the form of recordings; a newer one is refused."""
 IDLE_FORMAT: Final = 2
 """The same with decisions that a partition was idle; who does not know of them must not read it."""
+TICK_FORMAT: Final = 3
+"""The same with ticks of the clock among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class About:
             events.
         content_sha256: see `recording_content.py`.
         idle: decisions that a partition was idle, in order: `row` (how many events are before it), `partition`, and
-            `at` (epoch ms). A recording that has some is of form 2.
+            `at` (epoch ms). Of partition -1 it is a tick of the clock. A recording that has some is of form 2, with
+            ticks of form 3.
         truth: a note on what is known to be in it, such as where the ground truth is.
         encoding: how payloads are encoded.
         format: the number of this form.
@@ -79,7 +82,7 @@ class About:
             del facts["file_sha256"]
         except (ValueError, KeyError, TypeError) as error:
             raise DataError("the description of this recording cannot be read", where=where, hint=hint) from error
-        if number not in (RECORDING_FORMAT, IDLE_FORMAT):
+        if number not in (RECORDING_FORMAT, IDLE_FORMAT, TICK_FORMAT):
             raise DataError(
                 "this recording is of a form that is not known",
                 where=where,

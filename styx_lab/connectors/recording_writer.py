@@ -19,10 +19,11 @@ import numpy as np
 import polars as pl
 
 from styx_lab.connectors.parquet_rows import BLOCK
-from styx_lab.connectors.recording_about import IDLE_FORMAT, METADATA_KEY, RECORDING_FORMAT, About
+from styx_lab.connectors.recording_about import IDLE_FORMAT, METADATA_KEY, RECORDING_FORMAT, TICK_FORMAT, About
 from styx_lab.connectors.recording_content import NUMBERS, RECORDING_COLUMNS, ContentHash
 from styx_lab.connectors.recording_seal import seal
 from styx_lab.core.events import SOURCE_TIMESTAMP
+from styx_lab.core.ports import TICK
 from styx_lab.core.schema import Schema
 from styx_lab.errors import DataError, OutputError
 
@@ -156,6 +157,20 @@ class RecordingWriter:
             raise OutputError("this writer is closed", where=str(self.path), hint="make another")
         self._idle.append({"row": self._events, "partition": int(partition), "at": int(at)})
 
+    def tick(self, at: int) -> None:
+        """Take a tick of the clock, after the events so far and before the next one.
+
+        Args:
+            at: processing time, epoch ms.
+        """
+        self.idle(TICK, at=at)
+
+    @property
+    def _format(self) -> int:
+        if any(one["partition"] == TICK for one in self._idle):
+            return TICK_FORMAT
+        return IDLE_FORMAT if self._idle else RECORDING_FORMAT
+
     def write_rows(self, rows: pl.DataFrame) -> None:
         """Take events as rows of `RECORDING_COLUMNS`, in order of arrival."""
         if not self._open:
@@ -230,7 +245,7 @@ class RecordingWriter:
             content_sha256=self._hash.hexdigest(),
             idle=self._idle,
             truth=self._truth,
-            format=IDLE_FORMAT if self._idle else RECORDING_FORMAT,
+            format=self._format,
         )
 
     @contextmanager

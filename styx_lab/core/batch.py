@@ -7,6 +7,8 @@ that lies between them, and both stand in one numbered sequence:
 - the watermark step that it causes has order `2 * i + 1`, and whatever that step fires has the step's order and comes
   before it.
 
+A tick is a step that moves the clock alone: its mark is the one before.
+
 A step therefore follows the rows of its own order or less. Dropping rows leaves the steps as they are, and two
 batches of the same slice (the two sides of a union) can be merged exactly as if events had come one at a time.
 """
@@ -33,13 +35,13 @@ def _none() -> Int64s:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Steps:
-    """The watermark steps of a batch: three arrays of one length, all strictly or weakly rising.
+    """The watermark steps of a batch, and the ticks among them: three arrays of one length, strictly or weakly rising.
 
     Attributes:
         order: where each step stands in the sequence (strictly rising).
-        mark: the watermark it moves to, epoch ms (strictly rising).
-        clock: the arrival time, epoch ms, of the newest event when the step happened: the flow's own clock, which
-            depends on the input alone.
+        mark: the watermark it moves to, epoch ms (rising; of a tick the one before).
+        clock: the arrival time, epoch ms, of the newest event or tick when the step happened: the flow's own clock,
+            which depends on the input alone.
     """
 
     order: Int64s
@@ -48,6 +50,11 @@ class Steps:
 
     def __len__(self) -> int:
         return len(self.order)
+
+    def ticks(self, before: int) -> np.ndarray:
+        """Which of them are ticks, where `before` is the watermark in force before the first."""
+        found: np.ndarray = self.mark == np.concatenate([np.array([before], np.int64), self.mark[:-1]])
+        return found
 
     def due(self, times: Int64s) -> Int64s:
         """The index of the first step with `mark >= time`, for each time; `len(self)` where none has."""

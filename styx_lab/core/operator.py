@@ -62,6 +62,11 @@ class Operator(ABC):
         """Move the watermark without an event: a batch without rows and with one step (one input port)."""
         return self.process([step_batch(schema, order=order, before=before, mark=mark, clock=clock)])
 
+    @property
+    def waits_for_clock(self) -> bool:
+        """Whether something waits for processing time, so that a live engine should tick."""
+        return False
+
     def snapshot(self) -> State:
         """The whole state, parted by key group. The operator goes on; what it gave never changes afterwards."""
         return State()

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
 
 __all__ = [
+    "TICK",
     "Arrivals",
     "EncodedFormat",
     "Lookup",
@@ -30,6 +31,10 @@ __all__ = [
 
 EncodedFormat = Literal["json", "csv", "frame"]
 """What a source hands out: JSON payloads, lines of CSV text, or columns that are typed already."""
+
+
+TICK: Final = -1
+"""The partition of a decision that is of none: the clock has come to the time of its arrival."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,8 @@ class Arrivals:
             nulls there.
         broken_payloads: what those events were, as bytes, for the dead letters.
         idle: whether each entry is no event but the decision that its partition is idle from here on (its offset is
-            -1, its payload empty or its columns null); `None` where all are events.
+            -1, its payload empty or its columns null); of the partition `TICK` it is a tick of the clock, to the
+            entry's arrival. `None` where all are events.
     """
 
     partition: np.ndarray

@@ -1,4 +1,4 @@
-"""Decisions of the engine that are part of the sequence: a partition is idle, a source is back.
+"""Decisions of the engine that are part of the sequence: a partition is idle, a source is back, the clock ticks.
 
 Law: a decision is data: stored as JSON, handed out again at the same number of the sequence.
 """
@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
 
-from styx_lab.core.ports import Arrivals, EncodedFormat
+from styx_lab.core.ports import TICK, Arrivals, EncodedFormat
 
-__all__ = ["Back", "Decision", "Idle", "decision_of", "idle_arrivals", "kind_and_fields"]
+__all__ = ["DECISIONS", "Back", "Decision", "Idle", "Tick", "decision_arrivals", "decision_of", "kind_and_fields"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +43,41 @@ class Back:
     source: str
 
 
-Decision = Idle | Back
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The clock of a source has come to a time; it has the number as an event has.
+
+    Attributes:
+        number: its place in the flow's sequence.
+        source: whose clock.
+        at: processing time, epoch ms.
+    """
+
+    number: int
+    source: str
+    at: int
+
+
+Decision = Idle | Back | Tick
+_KINDS: Final[Mapping[str, type[Decision]]] = {"idle": Idle, "back": Back, "tick": Tick}
+DECISIONS: Final = tuple(_KINDS)
+"""The kinds of stored entries."""
 
 
 def decision_of(kind: str, value: Mapping[str, Any]) -> Decision:
-    """The decision of a stored entry: its kind, `idle` or `back`, and its fields."""
-    return Idle(**value) if kind == "idle" else Back(**value)
+    """The decision of a stored entry: its kind (of `DECISIONS`), and its fields."""
+    return _KINDS[kind](**value)
 
 
 def kind_and_fields(decision: Decision) -> tuple[str, dict[str, Any]]:
     """What is stored of a decision."""
-    return ("idle" if isinstance(decision, Idle) else "back"), asdict(decision)
+    return next(kind for kind, made in _KINDS.items() if isinstance(decision, made)), asdict(decision)
 
 
-def idle_arrivals(decision: Idle, format: EncodedFormat, schema: Mapping[str, pl.DataType]) -> Arrivals:
+def decision_arrivals(decision: Idle | Tick, format: EncodedFormat, schema: Mapping[str, pl.DataType]) -> Arrivals:
     """A decision in the form in which a source hands out its own."""
     return Arrivals(
-        np.array([decision.partition], np.int32),
+        np.array([decision.partition if isinstance(decision, Idle) else TICK], np.int32),
         np.array([-1], np.int64),
         None if decision.at is None else np.array([decision.at], np.int64),
         payloads=None if format == "frame" else [b""],

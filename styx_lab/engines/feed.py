@@ -16,7 +16,7 @@ import polars as pl
 
 from styx_lab.core.batch import Int64s
 from styx_lab.core.ports import Arrivals, Source
-from styx_lab.engines.decisions import Decision, Idle, idle_arrivals
+from styx_lab.engines.decisions import Back, Decision, Idle, Tick, decision_arrivals
 from styx_lab.errors import DataError
 
 __all__ = ["Feed", "Slice", "cut"]
@@ -139,6 +139,10 @@ class Feed:
         leaves = last and len(self._readers) > 1 and not self._is_there(source)
         return Idle(self.count, source, partition, at if reader.timed else None, leaves)
 
+    def tick(self, source: str, *, at: int) -> Tick:
+        """The decision that the clock of a source has come to `at` (epoch ms), for `decide`."""
+        return Tick(self.count, source, at)
+
     def returned(self) -> list[str]:
         """The sources that had left and have something to hand out, or have ended."""
         return [name for name in self._readers if name in self._left and self._is_there(name)]
@@ -151,7 +155,7 @@ class Feed:
         """The next slice: at most `most` events, or one decision; empty when there is nothing now; None at the end."""
         while self._decisions and self._decisions[0].number == self.count:
             decision = self._decisions.pop(0)
-            if isinstance(decision, Idle):
+            if not isinstance(decision, Back):
                 return self._decided(decision)
             self._left.discard(decision.source)
         if self._decisions:
@@ -168,10 +172,10 @@ class Feed:
             return Slice({name: taken}, {name: sequence})
         return self._merge(most)
 
-    def _decided(self, decision: Idle) -> Slice:
+    def _decided(self, decision: Idle | Tick) -> Slice:
         reader = self._readers[decision.source]
-        arrivals = idle_arrivals(decision, reader.source.format, self._schemas.get(decision.source, {}))
-        if decision.leaves:
+        arrivals = decision_arrivals(decision, reader.source.format, self._schemas.get(decision.source, {}))
+        if isinstance(decision, Idle) and decision.leaves:
             self._left.add(decision.source)
         self.count += 1
         return Slice({decision.source: arrivals}, {decision.source: np.array([self.count - 1], np.int64)})

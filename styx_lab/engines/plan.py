@@ -99,6 +99,10 @@ class Plan:
                 self.sources[step.name] = SourceOperator(step, stream, given.partitions, given.format, given.header)
             elif not isinstance(step, To):
                 self.operators[step.name] = build(step, flow, self.types, open_model, outside)
+        self._waiting: dict[str, list[Operator]] = {}
+        for name, steps in _wanting_ticks(flow).items():
+            self.sources[name].ticking = True
+            self._waiting[name] = [self.operators[step] for step in steps]
         self._meetings = [Meeting({name: self.sources[name] for name in group}) for group in meetings(flow)]
 
     def take(self, piece: Slice) -> dict[str, Emission]:
@@ -110,6 +114,15 @@ class Plan:
         for meeting in self._meetings:
             meeting.settle(emissions)
         return emissions
+
+    @property
+    def ticking(self) -> list[str]:
+        """The sources that have a step behind them which reckons in processing time, in the flow's order."""
+        return [name for name in self.sources if name in self._waiting]
+
+    def waits_for_clock(self, source: str) -> bool:
+        """Whether such a step waits for the clock now."""
+        return any(operator.waits_for_clock for operator in self._waiting[source])
 
     def shown(self, step: To, batch: Batch) -> pl.DataFrame:
         """The rows of an output as a sink gets them: a notification without the columns that made it."""
@@ -166,3 +179,16 @@ class Plan:
             )
         for name, step in steps.items():
             step.restore([states[name]])
+
+
+def _wanting_ticks(flow: Flow) -> dict[str, list[str]]:
+    """The steps behind each source that reckon in processing time."""
+    behind: dict[str, frozenset[str]] = {}
+    found: dict[str, list[str]] = {}
+    for step in flow.steps:
+        own = frozenset([step.name]) if isinstance(step, SourceStep) else frozenset[str]()
+        behind[step.name] = own.union(*(behind[port.step] for port in step.inputs))
+        if step.wants_ticks:
+            for name in behind[step.name]:
+                found.setdefault(name, []).append(step.name)
+    return found

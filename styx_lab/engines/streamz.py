@@ -21,7 +21,7 @@ from styx_lab.connectors import MemorySource
 from styx_lab.core.batch import Batch
 from styx_lab.core.operator import OUT, Emission, Operator
 from styx_lab.core.ports import Observer, Source
-from styx_lab.engines.decisions import Idle, idle_arrivals
+from styx_lab.engines.decisions import Idle, Tick, decision_arrivals
 from styx_lab.engines.feed import Feed, Slice
 from styx_lab.engines.idle import IdleWatch
 from styx_lab.engines.ledger import Ledger
@@ -163,7 +163,7 @@ class LiveFlow:
         step = next(step for step in self.flow.sources if step.name == name)
         many = [events] if isinstance(events, Mapping) else events
         came = None if arrival is None else [arrival] * len(many)
-        self.tick()
+        self._look()
         found = MemorySource(many, step.schema, name=f"{step.where}, emit()", arrival=came).read(len(many))
         if found is None:
             return
@@ -172,16 +172,29 @@ class LiveFlow:
         arrivals = replace(found, offset=np.arange(first, first + height, dtype=np.int64))
         self.feed(Slice({name: arrivals}, {name: np.arange(self._count, self._count + height, dtype=np.int64)}))
 
-    def tick(self) -> None:
-        """Let time pass: a source that says `idle_after` and was quiet for so long does not hold the watermark now.
+    def tick(self, at: int | None = None) -> None:
+        """Let time pass: a source that says `idle_after` and was quiet for so long does not hold the watermark now,
+        and the clock of windows of processing time moves on.
 
-        `emit` does so too, before its events; between them nobody looks but who calls this.
+        `emit` looks for idle sources too, before its events, and its events bring their arrival times; between them
+        nobody looks but who calls this.
+
+        Args:
+            at: processing time, epoch ms; by default now.
         """
+        self._look()
+        for name in self._plan.ticking:
+            self._enter(Tick(self._count, name, time.time_ns() // 1_000_000 if at is None else at))
+
+    def _look(self) -> None:
         for name, partition in self._watch.due():
-            decision = Idle(self._count, name, partition, at=None)
-            schema = next(step.schema.polars for step in self.flow.sources if step.name == name)
-            arrivals = idle_arrivals(decision, self._inputs[name].format, schema)
-            self.feed(Slice({name: arrivals}, {name: np.array([self._count], np.int64)}))
+            self._enter(Idle(self._count, name, partition, at=None))
+
+    def _enter(self, decision: Idle | Tick) -> None:
+        name = decision.source
+        schema = next(step.schema.polars for step in self.flow.sources if step.name == name)
+        arrivals = decision_arrivals(decision, self._inputs[name].format, schema)
+        self.feed(Slice({name: arrivals}, {name: np.array([self._count], np.int64)}))
 
     def _source(self, name: str | None) -> str:
         known = list(self._plan.sources)

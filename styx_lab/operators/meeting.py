@@ -67,11 +67,19 @@ class Meeting:
         clocks = {name: tracker.stepped_before for name, tracker in trackers.items()}
         silent = {name: tracker.silent_before for name, tracker in trackers.items()}
         steps: dict[str, list[tuple[int, int, int]]] = {name: [] for name in trackers}
+        ticks = {
+            (order, name)
+            for name, batch in batches.items()
+            for order in batch.steps.order[batch.steps.ticks(batch.before)].tolist()
+        }
         for order, name, mark, clock, quiet in self._entries(batches):
             # The clock of a step that was taken along is the others', and may be ahead of the source's own.
             if quiet is not None:
                 silent[name] = quiet
+            ticked = (order, name) in ticks and clock > clocks[name]
             clocks[name] = max(clocks[name], clock)
+            if ticked:
+                steps[name].append((order, max(mark, marks[name]), clocks[name]))
             if mark > marks[name]:
                 marks[name] = mark
                 steps[name].append((order, mark, clocks[name]))

@@ -27,7 +27,7 @@ from styx_lab.core.events import (
     dead_letters,
 )
 from styx_lab.core.operator import OUT, Emission
-from styx_lab.core.ports import Arrivals, EncodedFormat
+from styx_lab.core.ports import TICK, Arrivals, EncodedFormat
 from styx_lab.core.schema import TIME_DTYPE
 from styx_lab.core.state import State
 from styx_lab.core.time import MAX_WATERMARK, duration_text
@@ -68,6 +68,8 @@ class SourceOperator:
         bound = step.max_delay_ms if self._sayings is None else None
         self.tracker = WatermarkTracker(partitions, bound_ms=bound)
         """Follows the watermark."""
+        self.ticking = False
+        """Whether a step behind it reckons in processing time. Others take no notice of ticks."""
 
     @property
     def partitions(self) -> list[int]:
@@ -94,6 +96,7 @@ class SourceOperator:
         before = self.tracker.watermark
         idle = np.empty(0, np.int64) if arrivals.idle is None else np.flatnonzero(arrivals.idle)
         decisions = set(idle.tolist())
+        ticks = idle[arrivals.partition[idle] == TICK]
         if decisions:
             # They have no payload to decode.
             broken = {**(arrivals.broken or {}), **dict.fromkeys(decisions, "idle")}
@@ -129,7 +132,16 @@ class SourceOperator:
         else:
             arrived = arrivals.arrival[good]
         order = sequence[good] * 2
-        steps = self._steps(arrivals, sequence, good, idle, times, arrived, says)
+        clock = self.tracker.clock
+        idle_now = idle[arrivals.partition[idle] != TICK]
+        steps = self._steps(arrivals, sequence, good, idle_now, times, arrived, says)
+        if self.ticking and len(ticks) and arrivals.arrival is not None:
+            came = np.concatenate([good, idle_now])
+            came = came[np.argsort(came, kind="stable")]
+            clocks = np.maximum.accumulate(np.concatenate([[clock], arrivals.arrival[came]]))
+            steps = self._ticked(
+                steps, before, sequence[ticks] * 2 + 1, arrivals.arrival[ticks], sequence[came] * 2, clocks
+            )
         stamps = [
             pl.Series(TIME, times).cast(TIME_DTYPE),
             pl.Series(ARRIVAL, arrived).cast(TIME_DTYPE),
@@ -139,8 +151,10 @@ class SourceOperator:
         ]
         frame = pl.DataFrame([*frame.get_columns(), *stamps])
         counts = {"read": len(arrivals) - len(idle), "decoded": len(good)}
-        if len(idle):
-            counts["idle"] = len(idle)
+        if len(idle_now):
+            counts["idle"] = len(idle_now)
+        if len(ticks):
+            counts["ticks"] = len(ticks)
         if nans:
             counts["nan_to_null"] = nans
         dead_rows = sorted(reasons)
@@ -178,6 +192,29 @@ class SourceOperator:
             idle=np.repeat([False, True], [len(good), len(idle)])[arranged],
             says=None if says is None else np.concatenate([says, nothing])[arranged],
         )
+
+    def _ticked(self, steps: Steps, before: int, orders: Int64s, ticks: Int64s, came: Int64s, clocks: Int64s) -> Steps:
+        """The steps with the ticks among them; one that the clock has passed already is none.
+
+        Args:
+            steps: those of events and decisions.
+            before: the watermark before them.
+            orders, ticks: where each tick stands, and the time that it says, epoch ms.
+            came: where the events and decisions stand.
+            clocks: the clock before the first of these, and after each.
+        """
+        passed = np.concatenate([[clocks[0]], np.maximum.accumulate(ticks)[:-1]])
+        later = ticks > np.maximum(passed, clocks[np.searchsorted(came, orders)])
+        orders, ticks = orders[later], ticks[later]
+        if not len(ticks):
+            return steps
+        marks = np.concatenate([np.array([before], np.int64), steps.mark])[np.searchsorted(steps.order, orders)]
+        order = np.concatenate([steps.order, orders])
+        arranged = np.argsort(order)
+        clock = np.maximum.accumulate(np.concatenate([steps.clock, ticks])[arranged])
+        self.tracker.clock = max(self.tracker.clock, int(ticks[-1]))
+        self.tracker.stepped = int(clock[-1])
+        return Steps(order[arranged], np.concatenate([steps.mark, marks])[arranged], clock)
 
     def _said(
         self, frame: pl.DataFrame, times: Int64s, good: Int64s, arrivals: Arrivals, reasons: dict[int, str]

@@ -34,12 +34,15 @@ def lowest_steps(inputs: Sequence[Batch]) -> Steps:
     orders = np.unique(np.concatenate([batch.steps.order for batch in inputs]))
     lowest = np.full(len(orders), np.iinfo(np.int64).max)
     clock = np.full(len(orders), np.iinfo(np.int64).min)
+    ticked = np.zeros(len(orders), np.bool_)
     for batch in inputs:
         marks = np.concatenate([np.array([batch.before], np.int64), batch.steps.mark])
         passed = np.searchsorted(batch.steps.order, orders, side="right")
         lowest = np.minimum(lowest, marks[passed])
         here = np.searchsorted(orders, batch.steps.order)
         clock[here] = np.maximum(clock[here], batch.steps.clock)
+        ticked[here] |= batch.steps.ticks(batch.before)
     reached = np.maximum.accumulate(np.concatenate([[min(batch.before for batch in inputs)], lowest]))
     moved = reached[1:] > reached[:-1]
-    return Steps(orders[moved], lowest[moved], clock[moved])
+    kept = moved | ticked
+    return Steps(orders[kept], reached[1:][kept], clock[kept])

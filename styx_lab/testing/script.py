@@ -28,15 +28,15 @@ class Moment:
     """One entry of a script.
 
     Attributes:
-        what: `event`, `idle_partition`, `watermark`, `crash`, `restart`, `idle` or `end`.
+        what: `event`, `idle_partition`, `tick`, `watermark`, `crash`, `restart`, `idle` or `end`.
         event: of an event: its fields, the text of its key, or its payload's bytes.
         at: event time of an event, or the watermark, epoch ms.
-        arrival: when an event arrived, or a partition was found idle, epoch ms.
+        arrival: when an event arrived, or a partition was found idle, or what the clock ticks to, epoch ms.
         partition: the partition an event came from, or that is idle.
         source: the source it came from, where the flow has several.
     """
 
-    what: Literal["event", "idle_partition", "watermark", "crash", "restart", "idle", "end"]
+    what: Literal["event", "idle_partition", "tick", "watermark", "crash", "restart", "idle", "end"]
     event: Mapping[str, Any] | str | bytes = ""
     at: int | None = None
     arrival: int | None = None
@@ -130,6 +130,27 @@ class Script:
         """
         return self._then(Moment("idle_partition", arrival=at, partition=partition, source=source))
 
+    def tick(self, at: int, *, source: str | None = None) -> Script:
+        """The clock of processing time comes to a time: an input, with its place in the sequence as an event has.
+
+        >>> from styx_lab.flow.flow import flow
+        >>> from styx_lab.flow.stream import source
+        >>> from styx_lab.flow.window import Tumbling
+        >>> from styx_lab.flow import aggregate as agg
+        >>> cards = source("cards", schema={"ts": "int", "card": "str"}, time="ts", key="card")
+        >>> counted = cards.window(Tumbling("10ms"), clock="processing", n=agg.count())
+        >>> script = Script().event("a", at=3, arrival=103).tick(110).event("a", at=4, arrival=105).end()
+        >>> [row["n"] for row in script.run(flow("f", counted.to("out"))).rows("out")]
+        [1, 1]
+
+        Args:
+            at: epoch ms. The clock never goes back; where the source's events have no arrival times it stays.
+            source: whose, where the flow has several.
+
+        Steps of event time take no notice.
+        """
+        return self._then(Moment("tick", arrival=at, source=source))
+
     def end(self) -> Script:
         """The input ends: the watermark goes to infinity. Nothing can follow."""
         return self._then(Moment("end"))
@@ -208,7 +229,7 @@ class Script:
         >>> batch.order.tolist(), batch.steps.order.tolist(), batch.steps.mark.tolist()[:-1]
         ([0, 4], [1, 3, 7], [0, 10])
 
-        Each event, each idle partition and each `watermark` has a place in the sequence; crashes, restarts and idle
+        Each event, idle partition, tick and `watermark` has a place in the sequence; crashes, restarts and idle
         moments have none.
 
         Raises:

@@ -18,7 +18,7 @@ from styx_lab.connectors import MemorySource
 from styx_lab.core.batch import Batch, Steps
 from styx_lab.core.events import ARRIVAL, SOURCE_TIMESTAMP
 from styx_lab.core.operator import OUT
-from styx_lab.core.ports import Arrivals, EncodedFormat
+from styx_lab.core.ports import TICK, Arrivals, EncodedFormat
 from styx_lab.core.time import MAX_WATERMARK, ms_iso
 from styx_lab.errors import FlowError
 from styx_lab.flow.flow import Flow
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Crash", "Interruptions", "ScriptSource", "script_batch", "script_sources"]
 
 
-_PLACED: Final = ("event", "idle_partition")
+_PLACED: Final = ("event", "idle_partition", "tick")
 """The moments that have a place in the source's sequence."""
 
 
@@ -81,18 +81,21 @@ class ScriptSource:
         written = any(isinstance(moment.event, bytes) for moment in events)
         found = [_fields(step, moment) if moment.what == "event" else {} for moment in events]
         arrivals = _arrivals(events)
+        spoken = [moment.partition for moment in events if moment.what != "tick"] or [0]
         if None in arrivals and any(arrival is not None for arrival in arrivals):
             raise FlowError("all events of a source have an arrival, or none has", where=step.where, got=arrivals)
         self._memory = MemorySource(
             [_payload(one) for one in found] if written else found,  # type: ignore[arg-type]
             step.schema,
             name=step.name,
-            partition=[moment.partition for moment in events],
+            # A tick is of no partition; it must not make one known.
+            partition=[spoken[0] if moment.what == "tick" else moment.partition for moment in events],
             arrival=None if not events or None in arrivals else arrivals,  # type: ignore[arg-type]
         )
         self._has_arrival = bool(events) and None not in arrivals
         self._timestamps = np.array([_timestamp(step, moment) for moment in events], np.int64)
-        self._idle = np.array([moment.what == "idle_partition" for moment in events], np.bool_)
+        self._idle = np.array([moment.what != "event" for moment in events], np.bool_)
+        self._ticks = np.array([moment.what == "tick" for moment in events], np.bool_)
         self._marks: list[tuple[int, int, str]] = []
         row = 0
         for number, moment in moments:
@@ -151,7 +154,11 @@ class ScriptSource:
     def _with_decisions(self, found: Arrivals, row: int) -> Arrivals:
         found = replace(found, timestamp=self._timestamps[row : row + len(found)])
         idle = self._idle[row : row + len(found)]
-        return replace(found, idle=idle, offset=np.where(idle, -1, found.offset)) if idle.any() else found
+        if not idle.any():
+            return found
+        ticks = self._ticks[row : row + len(found)]
+        partition = np.where(ticks, TICK, found.partition).astype(np.int32)
+        return replace(found, idle=idle, offset=np.where(idle, -1, found.offset), partition=partition)
 
     def _nothing(self) -> Arrivals:
         written = self.format == "json"
@@ -232,6 +239,7 @@ def script_batch(script: Script, stream: Stream) -> Batch:
     source = ScriptSource(step, events, ended=True, interruptions=Interruptions())
     operator = SourceOperator(step, stream.type, source.partitions, source.format)
     arrivals = source.read(len(events)) if events else None
+    operator.ticking = True
     before = operator.idle().ports[OUT]
     if arrivals is not None:
         before = operator.take(arrivals, np.array([place for place, _ in events], np.int64)).ports[OUT]
@@ -243,12 +251,16 @@ def script_batch(script: Script, stream: Stream) -> Batch:
     ]
     if script.ended:
         marks.append((2 * len(placed) + 1, MAX_WATERMARK))
-    clocks = np.maximum.accumulate(np.concatenate([[0], before.frame[ARRIVAL].to_physical().to_numpy()]))
+    came = np.concatenate([before.order, before.steps.order])
+    arranged = np.argsort(came, kind="stable")
+    said = np.concatenate([before.frame[ARRIVAL].to_physical().to_numpy(), before.steps.clock])[arranged]
+    clocks = np.maximum.accumulate(np.concatenate([[0], said]))
+    ticks = set(before.steps.order[before.steps.ticks(before.before)].tolist())
     steps, reached = [], before.before
     for order, mark in sorted(marks):
-        if mark > reached:
-            steps.append((order, mark, clocks[np.searchsorted(before.order, order)]))
-            reached = mark
+        if mark > reached or order in ticks:
+            reached = max(mark, reached)
+            steps.append((order, reached, clocks[np.searchsorted(came[arranged], order, side="right")]))
     columns = np.array(steps, np.int64).reshape(-1, 3).T
     return Batch(
         before.frame, before.order, before.before, Steps(columns[0].copy(), columns[1].copy(), columns[2].copy())

@@ -237,7 +237,7 @@ def test_a_description_that_cannot_be_used_is_found_when_it_is_opened(tmp_path):
     path = small(tmp_path)
     text, frame = unsealed_text(path), everything(path)
     for old, new, match in (
-        ('"format": 1', '"format": 3', "form that is not known"),
+        ('"format": 1', '"format": 4', "form that is not known"),
         ('"format"', '"fromat"', "cannot be read"),
         ('{"name"', '"name"', "cannot be read"),
         ('"events": 4', '"events": 3', "it has 3 events; got 4"),

@@ -83,7 +83,7 @@ def refusals() -> list[tuple[str, Any, str]]:
         ("a window that is none", lambda: payments().window("5m", n=styx.count()), "not a window.*Tumbling"),  # type: ignore[arg-type]
         ("no aggregates", lambda: payments().window(Tumbling("5m")), "at least one aggregate"),
         ("sum of text", lambda: payments().window(Tumbling("5m"), x=styx.sum("status")), "takes a number"),
-        ("negative size", lambda: Tumbling("-5m"), "not a duration"),
+        ("negative size", lambda: Tumbling("-5m"), "must be positive"),
         ("zero slide", lambda: Sliding("5m", every="0s"), "must be positive"),
         ("union of other schemas", lambda: payments().union(payments().select("card_id")), "only streams of one kind"),
         ("late of a filter", lambda: payments().filter("amount > 1").late, "have late events"),

@@ -160,7 +160,7 @@ def refusals() -> list[tuple[str, Any, str]]:
         ("both", lambda: payments(Ascending(), max_delay="2s"), "say one of the two"),
         ("no strategy", lambda: payments("2s"), "not a watermark strategy.*BoundedDelay"),
         ("no delay", lambda: BoundedDelay("soon"), "not a duration"),
-        ("negative delay", lambda: BoundedDelay("-1s"), "not a duration"),
+        ("negative delay", lambda: BoundedDelay("-1s"), "must be positive"),
         ("unknown column", lambda: payments(Punctuated("mark")), "mark"),
         ("of text", lambda: payments(Punctuated("status")), "must be a time.*String"),
         ("of floats", lambda: payments(Punctuated("amount")), "must be a time.*Float64"),

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from styx_lab.core.events import canonical_json
-from styx_lab.engines.decisions import Decision, decision_of, kind_and_fields
+from styx_lab.engines.decisions import DECISIONS, Decision, decision_of, kind_and_fields
 from styx_lab.engines.runner.durable import cannot_write, sync_folder
 from styx_lab.errors import CheckpointError
 
@@ -58,7 +58,7 @@ class Journal:
                 good = end
                 if kind == "commit":
                     self.commits.append(Commit(**value))
-                elif kind in ("idle", "back"):
+                elif kind in DECISIONS:
                     self.decisions.append(decision_of(kind, value))
                 else:
                     self.epoch = value["epoch"]

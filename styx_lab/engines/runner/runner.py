@@ -19,7 +19,7 @@ from typing import Final, Literal
 from styx_lab.core.ports import Lookup, Observer, Source, is_live
 from styx_lab.engines.chain import Chain
 from styx_lab.engines.decisions import Back, Decision
-from styx_lab.engines.feed import Feed
+from styx_lab.engines.feed import Feed, Slice
 from styx_lab.engines.idle import IdleWatch
 from styx_lab.engines.ledger import Counters
 from styx_lab.engines.pace import Pace
@@ -36,6 +36,7 @@ from styx_lab.engines.runner.folder import JobFolder
 from styx_lab.engines.runner.journal import Commit, Journal
 from styx_lab.engines.runner.segments import Segments
 from styx_lab.engines.runner.watched import watched
+from styx_lab.engines.ticks import TickWatch
 from styx_lab.errors import CheckpointError, InputMissingError, OutputError
 from styx_lab.flow.flow import Flow
 from styx_lab.operators.build import OpenModel
@@ -77,7 +78,7 @@ class Outcome:
     Attributes:
         state: `finished` at the end of input, `stopped` when it was asked to.
         epoch: how often the job was started so far.
-        count: input events, and decisions that a partition was idle, committed.
+        count: input events, and decisions of the engine (a partition was idle, the clock ticked), committed.
         replayed: events run again after this start.
         summary, counters: as in the ledger.
         sizes: how much state each step held when the run ended: keys and the like, and bytes.
@@ -245,6 +246,7 @@ class _Runner:
         committed = checkpointed = self._clock()
         pace = Pace(self._settings.batch, self._settings.rate, clock=self._clock)
         watch = IdleWatch(self._chain.plan, self._live, self._clock, longest=_LONGEST_LOOK)
+        ticks = TickWatch(self._chain.plan, self._live, self._clock)
         while not self._asked_to_stop(stop):
             piece = self._feed.next(pace.allow(stop))
             if piece is None:
@@ -258,7 +260,8 @@ class _Runner:
                 stop.wait(_IDLE_SECONDS)
             self._segments.take(self._chain.feed(piece))
             watch.seen(piece)
-            self._decide(watch)
+            ticks.seen(piece)
+            self._decide(watch, ticks)
             now = self._clock()
             if now - committed >= self._settings.commit_every:
                 self._commit()
@@ -270,7 +273,7 @@ class _Runner:
         self._checkpoint()
         return self._outcome("stopped")
 
-    def _decide(self, watch: IdleWatch) -> None:
+    def _decide(self, watch: IdleWatch, ticks: TickWatch) -> None:
         """Make the decisions that are due, each journaled before it takes effect."""
         if self._feed.repeating:
             return
@@ -279,10 +282,17 @@ class _Runner:
         for name, partition in watch.due():
             source = self._chain.plan.sources[name]
             last = set(source.partitions) - set(source.idle_partitions) <= {partition}
-            self._take_effect(self._feed.idle(name, partition, at=self._wall(), last=last))
-            piece = self._feed.next(1)
-            assert piece is not None
-            self._segments.take(self._chain.feed(piece))
+            self._enter(self._feed.idle(name, partition, at=self._wall(), last=last))
+        for name in ticks.due():
+            ticks.seen(self._enter(self._feed.tick(name, at=self._wall())))
+
+    def _enter(self, decision: Decision) -> Slice:
+        """Make a decision that is an entry of the sequence."""
+        self._take_effect(decision)
+        piece = self._feed.next(1)
+        assert piece is not None
+        self._segments.take(self._chain.feed(piece))
+        return piece
 
     def _take_effect(self, decision: Decision) -> None:
         self._journal.decide(decision)

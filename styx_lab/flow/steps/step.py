@@ -47,6 +47,11 @@ class Step(ABC):
         """How errors name this step."""
         return f"step {self.name!r}"
 
+    @property
+    def wants_ticks(self) -> bool:
+        """Whether it reckons in processing time, so that a live engine must tell it how the clock goes on."""
+        return False
+
     @abstractmethod
     def infer(self, inputs: Sequence[StreamType]) -> dict[str, StreamType]:
         """Check the step against its inputs' types and give its ports' types; a sink has none.

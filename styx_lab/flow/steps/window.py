@@ -29,11 +29,13 @@ class Firing:
         trigger: when they fire; None for the window's own default.
         discarding: whether a firing empties the window, so that the next result has only what is new.
         lateness_ms: how long after its end a window still takes late events, ms.
+        processing: whether windows are of processing time, not of event time.
     """
 
     trigger: Trigger | None = None
     discarding: bool = False
     lateness_ms: int = 0
+    processing: bool = False
 
     @property
     def once(self) -> bool:
@@ -46,6 +48,8 @@ class Firing:
         Raises:
             FlowError: naming what to write instead.
         """
+        if self.processing:
+            self._check_processing(window, where)
         if isinstance(window, Session):
             window.check(stream.readable, where=where)
         if isinstance(self.trigger, When):
@@ -61,6 +65,22 @@ class Firing:
             self._check_global(where)
         elif isinstance(self.trigger, AtEndOfInput):
             raise FlowError("only the global window waits for the end of input", where=where, hint="Global()")
+
+    def _check_processing(self, window: Window, where: str) -> None:
+        if self.lateness_ms:
+            raise FlowError(
+                "nothing is late in processing time",
+                where=where,
+                got=f"allowed_lateness of {duration_text(self.lateness_ms)}",
+                hint="leave it out, or use event time",
+            )
+        if isinstance(window, Global | Counted):
+            raise FlowError(
+                "this window does not depend on time",
+                where=where,
+                got=str(window),
+                hint="leave out clock='processing'",
+            )
 
     def _check_global(self, where: str) -> None:
         if self.trigger is None or isinstance(self.trigger, AtEnd) or getattr(self.trigger, "at_end", False):
@@ -93,16 +113,20 @@ class Firing:
             value["discarding"] = True
         if self.lateness_ms:
             value["lateness_ms"] = self.lateness_ms
+        if self.processing:
+            value["clock"] = "processing"
         return value
 
     @staticmethod
     def from_json(value: Mapping[str, Any], *, where: str) -> Firing:
         """The firing of `to_json`'s answer, which may stand among other things."""
         trigger = trigger_from_json(value["trigger"], where=where) if "trigger" in value else None
-        return Firing(trigger, value.get("discarding", False), value.get("lateness_ms", 0))
+        processing = value.get("clock") == "processing"
+        return Firing(trigger, value.get("discarding", False), value.get("lateness_ms", 0), processing)
 
     def __str__(self) -> str:
-        said = [] if self.trigger is None else [str(self.trigger)]
+        said = ["of processing time"] if self.processing else []
+        said += [] if self.trigger is None else [str(self.trigger)]
         said += ["discarding"] if self.discarding else []
         said += [f"late by up to {duration_text(self.lateness_ms)}"] if self.lateness_ms else []
         return "".join(f", {one}" for one in said)
@@ -121,6 +145,11 @@ class WindowStep(Step):
     firing: Firing = USUAL
 
     verb: ClassVar[str] = "window"
+
+    @property
+    def wants_ticks(self) -> bool:
+        """See `Step.wants_ticks`."""
+        return self.firing.processing
 
     def infer(self, inputs: Sequence[StreamType]) -> dict[str, StreamType]:
         """See `Step.infer`."""

@@ -45,7 +45,9 @@ class TrendVerbs(StreamSoFar):
         Raises:
             FlowError: when the stream is not of windows, or cannot be ranked by that column.
         """
-        return self._append(Top(self._name(name, "top"), (self.port,), count, by, descending))
+        name = self._name(name, "top")
+        _refuse_processing_time(self.steps, self.port, f"step {name!r}")
+        return self._append(Top(name, (self.port,), count, by, descending))
 
     def trend(
         self,
@@ -90,23 +92,42 @@ class TrendVerbs(StreamSoFar):
             FlowError: when the stream is not of windows, the column is no number, or the distance is not known.
         """
         name = self._name(name, "trend")
+        _refuse_processing_time(self.steps, self.port, f"step {name!r}")
         where = f"step {name!r}, every"
         every_ms = _distance(self.steps, self.port, where) if every is None else duration_ms(every, where=where)
         return self._append(Trend(name, (self.port,), by, over, every_ms, None if fill is None else fill))
 
 
-def _distance(steps: tuple[Step, ...], port: Port, where: str) -> int:
-    """The distance of the windows that a port's events come from."""
+def _refuse_processing_time(steps: tuple[Step, ...], port: Port, where: str) -> None:
+    """Refuse results of windows whose ends say nothing of the watermark."""
+    for step in _windows(steps, port):
+        if step.wants_ticks:
+            raise FlowError(
+                "results are taken by the event time of their windows; these are of processing time",
+                where=where,
+                got=step.where,
+                hint="a window of event time: leave out clock='processing'",
+            )
+
+
+def _windows(steps: tuple[Step, ...], port: Port) -> list[WindowStep]:
+    """The windows that a port's events come from."""
     known = {step.name: step for step in steps}
-    found: set[int | None] = set()
+    found = []
     ports = [port]
     while ports:
         step = known[ports.pop().step]
         if isinstance(step, WindowStep):
-            # Windows at no fixed distance (sessions, say) have none.
-            found.add(getattr(step.window, "slide_ms", None))
+            found.append(step)
         else:
             ports += step.inputs
+    return found
+
+
+def _distance(steps: tuple[Step, ...], port: Port, where: str) -> int:
+    """The distance of the windows that a port's events come from."""
+    # Windows at no fixed distance (sessions, say) have none.
+    found: set[int | None] = {getattr(step.window, "slide_ms", None) for step in _windows(steps, port)}
     distance = found.pop() if len(found) == 1 else None
     if not distance:
         raise FlowError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self, get_args
 
 from styx_lab.core.time import Duration, duration_ms
 from styx_lab.errors import FlowError
@@ -14,6 +14,9 @@ from styx_lab.flow.trigger import Trigger
 from styx_lab.flow.window import Window
 
 __all__ = ["WindowVerbs"]
+
+Clock = Literal["event", "processing"]
+"""What the windows' time is."""
 
 
 class WindowVerbs(StreamSoFar):
@@ -28,6 +31,7 @@ class WindowVerbs(StreamSoFar):
         trigger: Trigger | None = None,
         discarding: bool = False,
         allowed_lateness: Duration = "0ms",
+        clock: Clock = "event",
         name: str | None = None,
         **aggregates: Aggregate,
     ) -> Self:
@@ -42,6 +46,8 @@ class WindowVerbs(StreamSoFar):
         >>> early = payments().window(Tumbling("1h"), trigger=EveryEvents(100, at_end=True), n=count())
         >>> list(early.columns)
         ['card_id', 'window_start', 'window_end', 'window_firing', 'n']
+        >>> list(payments().window(Tumbling("1m"), clock="processing", n=count()).columns)
+        ['card_id', 'window_start', 'window_end', 'n']
 
         Args:
             window: `Tumbling`, `Sliding`, `Cumulating`, `Session`, `Calendar`, `Global` or `Counted`.
@@ -49,6 +55,8 @@ class WindowVerbs(StreamSoFar):
                 `AtEndOfInput`, `Never`.
             discarding: whether a firing empties the window; else each result has all events so far.
             allowed_lateness: how long after its end a window still takes late events; each makes it fire again at once.
+            clock: `"event"` for windows of event time, `"processing"` for windows of when events are processed: of the
+                newest arrival time so far, or of a tick of a live engine's clock after it.
             name: the step's name; `window` where none is given.
             aggregates: a column of the result for each: `n=count()`, `total=sum("amount")`.
 
@@ -56,6 +64,8 @@ class WindowVerbs(StreamSoFar):
         goes to `.late`, when all its windows ended more than `allowed_lateness` before the watermark. The result's time
         is the window's end less 1 ms; of a global or counted window the time of the event, or of the timer, that made
         it fire. `window_firing` counts how often a window fired before; it is there where it can fire more than once.
+        In processing time a window fires when the clock reaches its end, and nothing is late; the result's time is the
+        newest event time so far, and above the watermark.
         State: aggregates that can be merged (count, sum, mean, min, max) keep a partial a key and pane or window; the
         others keep the events of open windows.
 
@@ -73,7 +83,9 @@ class WindowVerbs(StreamSoFar):
                 raise FlowError(
                     "not an aggregate", where=f"{where}, {column!r}", got=aggregate, hint="count(), sum('amount'), ..."
                 )
-        firing = Firing(trigger, discarding, _lateness(allowed_lateness, where))
+        if clock not in get_args(Clock):
+            raise FlowError("no such clock", where=where, got=clock, hint="clock='event' or clock='processing'")
+        firing = Firing(trigger, discarding, _lateness(allowed_lateness, where), clock == "processing")
         return self._append(WindowStep(name, (self.port,), window, tuple(aggregates.items()), firing))
 
     def window_join(

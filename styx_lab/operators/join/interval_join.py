@@ -150,8 +150,9 @@ def _behind(before: int, steps: Steps, length: int) -> tuple[int, Steps]:
     """A watermark and its steps as they are behind a step that holds events back for `length` ms."""
     if not length:
         return before, steps
+    ticked = steps.ticks(before)
     least = MIN_WATERMARK + length
     marks = np.where(steps.mark == MAX_WATERMARK, MAX_WATERMARK, np.maximum(steps.mark, least) - length)
     before = before if before == MAX_WATERMARK else max(before, least) - length
-    moved = marks > np.concatenate([np.array([before], np.int64), marks[:-1]])
+    moved = ticked | (marks > np.concatenate([np.array([before], np.int64), marks[:-1]]))
     return before, Steps(steps.order[moved], marks[moved].astype(np.int64), steps.clock[moved])

@@ -15,10 +15,11 @@ __all__ = ["ByWindowOperator", "WindowOperator", "window_operator"]
 def window_operator(step: WindowStep, stream: StreamType) -> Operator:
     """The operator for a window step: over panes, which overlapping windows share, where that is enough.
 
-    It is where windows are tumbling or sliding and fire once, and all aggregates can be merged. Both give the same.
+    It is where windows of event time are tumbling or sliding and fire once, and all aggregates can be merged. Both give
+    the same.
     """
     merging = all(aggregate.mergeable for _, aggregate in step.aggregates)
     aligned = isinstance(step.window, Tumbling | Sliding) and not step.window.offset_ms
-    if merging and aligned and step.firing.once:
+    if merging and aligned and step.firing.once and not step.firing.processing:
         return WindowOperator(step, stream)
     return ByWindowOperator(step, stream)

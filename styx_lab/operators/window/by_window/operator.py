@@ -21,6 +21,7 @@ from styx_lab.flow.types import StreamType
 from styx_lab.flow.window import Counted
 from styx_lab.operators.rows import EventRows
 from styx_lab.operators.window.by_window import forms as k
+from styx_lab.operators.window.by_window.clock import ProcessingClock
 from styx_lab.operators.window.by_window.evaluated import evaluated
 from styx_lab.operators.window.by_window.results import Results
 from styx_lab.operators.window.by_window.rule import Assignment, rule_of
@@ -73,6 +74,7 @@ class ByWindowOperator(Operator):
         self._results = Results(step.name, step.window, schema, stream.key)
         self._kept = {} if self._groups is None else self._groups.schema
         self._rows = EventRows(self._kept)
+        self._clock = ProcessingClock() if step.firing.processing else None
         self._no_results, self._no_late = pl.DataFrame(schema=schema), pl.DataFrame(schema=stream.schema)
 
     def process(self, inputs: Sequence[Batch]) -> Emission:
@@ -85,10 +87,19 @@ class ByWindowOperator(Operator):
         mine = self._layout.computed if self._groups is None else self._groups.expressions
         taken = evaluated(self._step.name, batch, mine, self._assignment)
         frame, values = taken.batch.frame, taken.frame
-        rows = self._arrivals(taken.batch, values)
-        steps = StepArrays(_own(batch.steps.order), _own(batch.steps.mark), _own(batch.steps.clock))
         first = self._windows.next_number
-        fired, verdicts = self._windows.run(rows, batch.before, steps)
+        if self._clock is None:
+            times = _own(taken.batch.frame[TIME].to_physical().to_numpy())
+            clocks = _own(taken.batch.frame[ARRIVAL].to_physical().to_numpy())
+            rows = self._arrivals(taken.batch, values, times, _own(taken.batch.order), clocks)
+            steps = StepArrays(_own(batch.steps.order), _own(batch.steps.mark), _own(batch.steps.clock))
+            fired, verdicts = self._windows.run(rows, batch.before, steps)
+        else:
+            pace = self._clock.follow(batch)
+            times = pace.at(taken.batch.order)
+            rows = self._arrivals(taken.batch, values, times, pace.places(taken.batch.order), times)
+            fired, verdicts = self._windows.run(rows, pace.before, pace.steps)
+            pace.settle(fired, batch)
         if self._groups is not None and len(taken.batch):
             held = verdicts == k.TAKEN
             numbers = 2 * (first + np.arange(len(taken.batch)))
@@ -115,14 +126,13 @@ class ByWindowOperator(Operator):
             counts=counts,
         )
 
-    def _arrivals(self, batch: Batch, values: pl.DataFrame) -> k.Arrivals:
-        times = _own(batch.frame[TIME].to_physical().to_numpy())
+    def _arrivals(self, batch: Batch, values: pl.DataFrame, times: Int64s, order: Int64s, clocks: Int64s) -> k.Arrivals:
         starts, ends = self._assignment.edges(times, values)
         return k.Arrivals(
             times,
             self._results.slots(batch.frame),
-            _own(batch.order),
-            _own(batch.frame[ARRIVAL].to_physical().to_numpy()),
+            order,
+            clocks,
             np.zeros(len(batch), np.int64),
             starts,
             ends,
@@ -161,7 +171,10 @@ class ByWindowOperator(Operator):
         windows = self._results.key_columns(slots).with_columns(**columns)
         groups = windows.select(pl.col("_members").alias("_number"), GROUP).explode("_number").drop_nulls().unique()
         rows = self._rows.frame().join(groups, on="_number", how="inner", maintain_order="left")
-        return State(self._meta(), {"windows": windows, "rows": rows, "place": self._windows.place()}, _VERSION)
+        place = self._windows.place()
+        if self._clock is not None:
+            place = place.hstack(self._clock.columns())
+        return State(self._meta(), {"windows": windows, "rows": rows, "place": place}, _VERSION)
 
     def restore(self, states: Sequence[State]) -> None:
         """Go on from parts of a snapshot.
@@ -172,9 +185,16 @@ class ByWindowOperator(Operator):
         state = State.saved(states, version=_VERSION, where=self._step.where, meta=self._meta())
         self._results.clear()
         self._windows.restore(state.tables["windows"], state.tables["place"], self._results.slots)
+        if self._clock is not None:
+            self._clock.put_back(state.tables["place"])
         self._rows = EventRows(self._kept)
         rows = state.tables["rows"].sort("_number")
         self._rows.add(rows.select(list(self._kept)), rows["_number"].to_numpy())
+
+    @property
+    def waits_for_clock(self) -> bool:
+        """See `Operator.waits_for_clock`."""
+        return self._clock is not None and self._windows.live > 0
 
     def size(self) -> Mapping[str, int]:
         """The keys, windows and events that are held."""
