@@ -109,7 +109,7 @@ def test_a_class_of_a_notebook_is_refused_with_what_to_do(monkeypatch: pytest.Mo
         (lambda: ValueState("datetime", default=datetime(2024, 1, 1, tzinfo=UTC)), "a datetime has no default"),
         (lambda: ValueState("int", ttl="-1h"), "must be positive"),
         (lambda: ListState("int", ttl="0s"), "must be positive"),
-        (lambda: ListState("int", ttl="9999999999d"), "too long"),
+        (lambda: ListState("int", ttl="9999999999d"), "longer than 10,000 years"),
         (lambda: MapState("float", "int"), "cannot be a float"),
         (lambda: BroadcastState("str", None), "unknown type"),  # type: ignore[arg-type]
     ],
