@@ -32,6 +32,17 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+_FONTS = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <dir>{fonts}</dir>
+  <dir>/usr/share/fonts</dir>
+  <cachedir>{cache}</cachedir>
+  <alias><family>monospace</family><prefer><family>DejaVu Sans Mono</family></prefer></alias>
+  <alias><family>sans-serif</family><prefer><family>Open Sans</family></prefer></alias>
+  <alias><family>system-ui</family><prefer><family>Open Sans</family></prefer></alias>
+</fontconfig>
+"""
 _UNPACK = """
 process.env.AWS_LAMBDA_JS_RUNTIME = "nodejs22.x";  // asks for the bundled shared libraries too
 const { default: chromium } = await import("@sparticuz/chromium");
@@ -109,11 +120,15 @@ def _fetched() -> Chromium | None:
     executable = CACHE / "unpacked" / "chromium"
     if not (CACHE / "done").is_file() or not executable.is_file():
         return None
+    # The package's own configuration looks for its fonts where a cloud function unpacks them; without fonts a text has
+    # no width, and what has none counts as hidden.
+    fonts = CACHE / "fonts.conf"
+    fonts.write_text(_FONTS.format(fonts=CACHE / "unpacked" / "fonts", cache=CACHE / "fonts-cache"))
     libraries = str(CACHE / "unpacked" / "al2023" / "lib")
     before = os.environ.get("LD_LIBRARY_PATH")
     extra = {
         "LD_LIBRARY_PATH": f"{libraries}:{before}" if before else libraries,
-        "FONTCONFIG_PATH": str(CACHE / "unpacked" / "fonts"),
+        "FONTCONFIG_FILE": str(fonts),
     }
     return Chromium(executable, "fetched from npm", extra)
 

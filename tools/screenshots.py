@@ -28,14 +28,6 @@ NOTEBOOK: Final = "01_card_fraud.ipynb"
 IMAGES: Final = ROOT / "docs" / "images"
 PATIENCE_MS: Final = 180_000
 HALFWAY: Final = 140_000
-_SYSTEM_FONTS: Final = Path("/usr/share/fonts")
-_FONTS: Final = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
-<fontconfig>{folders}<cachedir>{cache}</cachedir>
-<alias><family>monospace</family><prefer><family>DejaVu Sans Mono</family></prefer></alias>
-<alias><family>sans-serif</family><prefer><family>Open Sans</family></prefer></alias>
-<alias><family>system-ui</family><prefer><family>Open Sans</family></prefer></alias>
-</fontconfig>
-"""
 
 
 def open_notebook(page: Page, address: str) -> None:
@@ -67,7 +59,7 @@ def main(arguments: list[str]) -> int:
         work.mkdir()
         home.mkdir()
         shutil.copy(ROOT / "notebooks" / NOTEBOOK, work)
-        browser = playwright.chromium.launch(**_with_fonts(find_or_fetch(), home))
+        browser = playwright.chromium.launch(**_sharp(find_or_fetch()))
         with lab_server(work, home, dark=dark) as server:
             page = browser.new_page(viewport={"width": 1240, "height": 1100})
             open_notebook(page, server.address(NOTEBOOK))
@@ -107,19 +99,9 @@ _READ_MORE_THAN: Final = """least => {
 }"""
 
 
-def _with_fonts(chromium: Chromium, home: Path) -> dict[str, Any]:
-    """Options to start the browser with; the fetched one has no monospaced font, so the system's fonts are added."""
-    options = chromium.launch_options()
-    own = chromium.extra.get("FONTCONFIG_PATH")
-    if own is not None and _SYSTEM_FONTS.is_dir():
-        folders = "".join(f"<dir>{folder}</dir>" for folder in (own, _SYSTEM_FONTS))
-        (home / "fonts.conf").write_text(_FONTS.format(folders=folders, cache=home / "fonts"))
-        # Signs stand where the font wants them, as on a screen of today.
-        options["args"] = [*ARGUMENTS, "--font-render-hinting=none"]
-        environment = options["env"]
-        assert isinstance(environment, dict)
-        environment |= {"FONTCONFIG_PATH": str(home), "FONTCONFIG_FILE": str(home / "fonts.conf")}
-    return options
+def _sharp(chromium: Chromium) -> dict[str, Any]:
+    """Options to start the browser with: signs stand where the font wants them, as on a screen of today."""
+    return chromium.launch_options() | {"args": [*ARGUMENTS, "--font-render-hinting=none"]}
 
 
 if __name__ == "__main__":
