@@ -36,10 +36,11 @@ _HELD, _HOLDS = 1, 2
 @njit(cache=True, nogil=True, error_model="numpy")
 def _home(slot, stretch, mask):  # type: ignore[no-untyped-def]
     """Where a slot's kept event of a stretch is looked for; those of stretches side by side are, too."""
-    mixed = slot * 0x1E3779B97F4A7C15
-    mixed ^= mixed >> 32
-    mixed *= 0x2545F4914F6CDD1D
-    return ((mixed ^ (mixed >> 29)) + stretch) & mask
+    # Unsigned: a signed product that overflows is undefined, and compiled differently for different callers.
+    mixed = np.uint64(slot) * np.uint64(0x1E3779B97F4A7C15)
+    mixed ^= mixed >> np.uint64(32)
+    mixed *= np.uint64(0x2545F4914F6CDD1D)
+    return (np.int64((mixed ^ (mixed >> np.uint64(29))) & np.uint64(mask)) + stretch) & mask
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

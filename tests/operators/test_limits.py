@@ -326,3 +326,10 @@ def test_an_event_that_dies_after_it_was_released_is_counted_by_its_step_alone()
     assert played.counters["with_columns"]["dead"] == 4
     assert len(played.rows("dead_letters")) == 4
     assert played.summary == {"events": 4, "processed": 4, "late": 0, "dead": 0, "matches": 0, "notifications": 0}
+
+
+def test_a_sweep_leaves_kept_events_where_they_are_found() -> None:
+    # No watermark: nothing goes, so when the table has been filled again for the second slice, all of it repeats.
+    events = [Event(40 * (number // 16), f"k{number % 16}", "w") for number in range(500)]
+    found = feed(deduplicate(20)(), batch([*events, *events]), size=500)
+    assert len(said(found, "id")) == len(events)

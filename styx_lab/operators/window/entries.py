@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+import numpy as np
 from numba import njit
 
 from styx_lab.core.batch import Int64s
@@ -67,10 +68,11 @@ class EntryArrays(NamedTuple):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _home(slot, pane, mask):  # type: ignore[no-untyped-def]
-    mixed = slot * 0x1E3779B97F4A7C15 + pane * 0x632BE59BD9B4E019
-    mixed ^= mixed >> 32
-    mixed *= 0x2545F4914F6CDD1D
-    return (mixed ^ (mixed >> 29)) & mask
+    # Unsigned: a signed product that overflows is undefined, and compiled differently for different callers.
+    mixed = np.uint64(slot) * np.uint64(0x1E3779B97F4A7C15) + np.uint64(pane) * np.uint64(0x632BE59BD9B4E019)
+    mixed ^= mixed >> np.uint64(32)
+    mixed *= np.uint64(0x2545F4914F6CDD1D)
+    return np.int64((mixed ^ (mixed >> np.uint64(29))) & np.uint64(mask))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
