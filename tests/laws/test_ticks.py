@@ -53,6 +53,7 @@ def two_sources() -> Any:
     return payments(idle_after="30s").union(payments("refunds", idle_after="30s"))
 
 
+PATTERN = Pattern.begin("two").where("status = 'declined'").times(2).within("100ms")
 CASES = [
     *(counted(window.kind, payments(), window) for window in WINDOWS),
     counted("every-two", payments(), trigger=styx.EveryEvents(2, at_end=True)),
@@ -65,6 +66,10 @@ CASES = [
         payments().window(styx.Session("10ms"), name="first", clock="processing", amount=agg.sum("amount")),
     ),
     counted("interval-join", payments().interval_join(payments("refunds"), "-9ms", "15ms", how="left")),
+    counted("sorted", payments().sort()),
+    counted("cooled", payments().cooldown("9ms")),
+    counted("as-of", payments().asof_join(payments("refunds"))),
+    counted("matched", payments().detect(PATTERN).with_columns(amount="CAST(1.5 AS DOUBLE)")),
     counted("windows-of-event-time", payments().window(styx.Tumbling("10ms"), name="first", amount=agg.sum("amount"))),
 ]
 
@@ -151,7 +156,9 @@ def plain_tumbling(entries: list[tuple[str, int]], size: int) -> list[tuple[str,
     return found
 
 
-@pytest.mark.parametrize(("window", "plain"), [(WINDOWS[0], plain_tumbling), (WINDOWS[3], plain_sessions)], ids=str)
+@pytest.mark.parametrize(
+    ("window", "plain"), [(WINDOWS[0], plain_tumbling), (WINDOWS[3], plain_sessions)], ids=["tumbling", "session"]
+)
 @given(entries=EVENTS)
 def test_windows_are_the_definition(window: Any, plain: Any, entries: list[tuple[str, int]]) -> None:
     """Whatever the event times: they play no part."""
@@ -297,3 +304,9 @@ def test_ticks_go_through_steps_with_two_inputs(ticking: str, idle: bool) -> Non
         rows = script.run(counted(name, stream).flow).rows("out")
         found = [(ms(row["window_start"]), row["n"]) for row in rows]
         assert found == ([(100, 2), (120, 1)] if name == "union" else [(100, 1), (120, 1)]), name
+
+
+def test_a_result_is_above_a_watermark_that_went_on_without_its_stream() -> None:
+    script = Script().event(event(5, tries=2), arrival=105).event(event(400), arrival=106).tick(121).end()
+    (row,) = script.run(counted("f", payments().filter("tries > 1")).flow).rows("out")
+    assert ms(row["_time"]) == 380, "the watermark is at 379"
