@@ -212,6 +212,9 @@ class _Results:
 
     def __init__(self, keys: int, rounds: int) -> None:
         self._keys, self._rounds = keys, rounds
+        # When each round begins and ends: most are far from a window.
+        rims = _times(keys, 0, keys * rounds)
+        self._begins, self._ends = rims[::keys].copy(), rims[keys - 1 :: keys].copy()
         self._due = 0
         self._wrong: str | None = None
 
@@ -228,7 +231,8 @@ class _Results:
 
     def _right(self, end: int) -> tuple[np.ndarray, np.ndarray]:
         counts, sums = np.zeros(self._keys, np.int64), np.zeros(self._keys)
-        for number in range(self._rounds):
+        near = (self._ends >= end - _SIZE_MS) & (self._begins < end)
+        for number in np.flatnonzero(near).tolist():
             times = _times(self._keys, number * self._keys, (number + 1) * self._keys)
             inside = (times >= end - _SIZE_MS) & (times < end)
             order = _order(self._keys, number)[inside]
