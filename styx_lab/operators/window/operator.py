@@ -28,6 +28,7 @@ from styx_lab.operators.window.keys import ResultKeys, origin_ends
 from styx_lab.operators.window.layout import Layout
 from styx_lab.operators.window.panes import Panes
 from styx_lab.operators.window.partial import Rows
+from styx_lab.operators.window.room import own
 
 __all__ = ["WindowOperator"]
 
@@ -87,8 +88,8 @@ class WindowOperator(Operator):
         """
         (batch,) = inputs
         # The kernels take arrays that are writable and in one piece: others would be compiled for anew.
-        steps = k.StepArrays(_own(batch.steps.order), _own(batch.steps.mark), _own(batch.steps.clock))
-        times, orders = _own(batch.frame[TIME].to_numpy()), _own(batch.order)
+        steps = k.StepArrays(own(batch.steps.order), own(batch.steps.mark), own(batch.steps.clock))
+        times, orders = own(batch.frame[TIME].to_numpy()), own(batch.order)
         verdicts, places = np.empty(len(batch), np.uint8), np.empty(len(batch), np.int64)
         last = (self._last_order, self._last_place)
         late, outside = k.judge(times, orders, steps, batch.before, self._panes.shape, last, verdicts, places)
@@ -192,7 +193,3 @@ class WindowOperator(Operator):
     def size(self) -> Mapping[str, int]:
         """The keys and panes (one for each key) that are held."""
         return {"keys": self._panes.keys, "panes": self._panes.live}
-
-
-def _own(array: np.ndarray[Any, Any]) -> Int64s:
-    return np.array(array, np.int64)

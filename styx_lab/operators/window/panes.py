@@ -28,11 +28,11 @@ from styx_lab.operators.window.kernel import (
     run,
 )
 from styx_lab.operators.window.layout import Layout
-from styx_lab.operators.window.partial import NARROW, OP_REAL_SUM, Array, Rows
+from styx_lab.operators.window.partial import NARROW, OP_REAL_SUM, Rows
+from styx_lab.operators.window.room import longer, more_free, room_for
 
 __all__ = ["Panes"]
 
-_LEAST: Final = 64
 _WINDOWS: Final = 64
 
 
@@ -141,33 +141,32 @@ class Panes:
             after += after // 4
             table = arrays.table
             if len(table) < 2 * after:
-                table = np.zeros(2 * _room(after), np.int64)
+                table = np.zeros(2 * room_for(after), np.int64)
                 e.rehash(arrays.table, table, arrays.entries)
             arrays = arrays._replace(
                 table=table,
-                entries=_longer(arrays.entries, after),
-                real=_longer(arrays.real, after),
-                whole=_longer(arrays.whole, after),
-                free=_longer(arrays.free, after),
+                entries=longer(arrays.entries, after),
+                real=longer(arrays.real, after),
+                whole=longer(arrays.whole, after),
+                free=more_free(arrays.free, int(control[e.FREE]), before, after),
             )
-            arrays.free[control[e.FREE] : control[e.FREE] + after - before] = np.arange(after - 1, before - 1, -1)
             control[e.FREE] += after - before
         first, last = int(control[e.FIRST]), int(control[e.LAST])
         if last + rows > len(arrays.panes):
-            panes = np.zeros((_room(last - first + rows), e.PANE_COLUMNS), np.int64)
+            panes = np.zeros((room_for(last - first + rows), e.PANE_COLUMNS), np.int64)
             panes[: last - first] = arrays.panes[first:last]
             control[e.FIRST], control[e.LAST] = 0, last - first
             arrays = arrays._replace(panes=panes, heap=np.zeros(len(panes), np.int64))
         if slots > len(arrays.keys):
-            arrays = arrays._replace(keys=_longer(arrays.keys, _room(slots)))
+            arrays = arrays._replace(keys=longer(arrays.keys, room_for(slots)))
         self._arrays = arrays
 
     def _widen(self, count: int) -> None:
         arrays, before = self._arrays, len(self._arrays.wide)
-        after = _room(count)
+        after = room_for(count)
         free = int(arrays.control[e.WIDE_FREE])
-        self._arrays = arrays._replace(wide=_longer(arrays.wide, after), wide_free=_longer(arrays.wide_free, after))
-        self._arrays.wide_free[free : free + after - before] = np.arange(before, after)
+        wide_free = more_free(arrays.wide_free, free, before, after)
+        self._arrays = arrays._replace(wide=longer(arrays.wide, after), wide_free=wide_free)
         self._arrays.control[e.WIDE_FREE] += after - before
 
     def snapshot(self) -> tuple[Int64s, dict[str, pl.Series]]:
@@ -219,14 +218,3 @@ class Panes:
                 place = self._arrays.wide_free[control[e.WIDE_FREE]]
                 self._arrays.wide[place] = sums[row].to_numpy()
                 arrays.whole[entries[row], word] = place
-
-
-def _room(count: int) -> int:
-    """A power of two, so that growing costs nothing on average."""
-    return max(_LEAST, 1 << (count - 1).bit_length())
-
-
-def _longer(array: Array, length: int) -> Array:
-    longer = np.zeros((length, *array.shape[1:]), array.dtype)
-    longer[: len(array)] = array
-    return longer

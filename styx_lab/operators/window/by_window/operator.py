@@ -29,6 +29,7 @@ from styx_lab.operators.window.by_window.windows import OpenWindows
 from styx_lab.operators.window.groups import Groups
 from styx_lab.operators.window.kernel import StepArrays
 from styx_lab.operators.window.layout import Layout
+from styx_lab.operators.window.room import own
 
 __all__ = ["ByWindowOperator"]
 
@@ -89,10 +90,10 @@ class ByWindowOperator(Operator):
         frame, values = taken.batch.frame, taken.frame
         first = self._windows.next_number
         if self._clock is None:
-            times = _own(taken.batch.frame[TIME].to_physical().to_numpy())
-            clocks = _own(taken.batch.frame[ARRIVAL].to_physical().to_numpy())
-            rows = self._arrivals(taken.batch, values, times, _own(taken.batch.order), clocks)
-            steps = StepArrays(_own(batch.steps.order), _own(batch.steps.mark), _own(batch.steps.clock))
+            times = own(taken.batch.frame[TIME].to_physical().to_numpy())
+            clocks = own(taken.batch.frame[ARRIVAL].to_physical().to_numpy())
+            rows = self._arrivals(taken.batch, values, times, own(taken.batch.order), clocks)
+            steps = StepArrays(own(batch.steps.order), own(batch.steps.mark), own(batch.steps.clock))
             fired, verdicts = self._windows.run(rows, batch.before, steps)
         else:
             pace = self._clock.follow(batch)
@@ -199,7 +200,3 @@ class ByWindowOperator(Operator):
     def size(self) -> Mapping[str, int]:
         """The keys, windows and events that are held."""
         return {"keys": self._windows.keys, "windows": self._windows.live, "events": len(self._rows)}
-
-
-def _own(array: np.ndarray[Any, Any]) -> Int64s:
-    return np.array(array, np.int64)
