@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from styx_lab.flow.carried import Carried
 from styx_lab.flow.expression import Expression
 
-__all__ = ["ALWAYS", "Both", "Call", "Condition", "Either", "Negated", "Test"]
+__all__ = ["ALWAYS", "Both", "Call", "Condition", "Either", "Negated", "Where"]
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class Where:
     """An expression over the event's columns, and over what `matched("a").amount.sum()` reads; null is false."""
 
     expression: Expression
@@ -48,5 +48,5 @@ class Negated:
     of: Condition
 
 
-Condition = Test | Call | Both | Either | Negated
+Condition = Where | Call | Both | Either | Negated
 ALWAYS = Both()
