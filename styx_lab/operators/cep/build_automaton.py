@@ -7,29 +7,25 @@ What a pattern cannot mean is refused here, with the reason: Flink accepts it an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Literal
 
 from styx_lab.errors import FlowError
 from styx_lab.flow.pattern.after_match import AfterMatch
-from styx_lab.flow.pattern.conditions import ALWAYS, Both, Condition, Negated
-from styx_lab.flow.pattern.parts import Contiguity, Part, Relation
+from styx_lab.flow.pattern.conditions import Condition, Negated
+from styx_lab.flow.pattern.parts import Part
 from styx_lab.operators.cep.automaton import Automaton, Edge, State
+from styx_lab.operators.cep.refusals import (
+    END_STATE,
+    refuse_long_gaps,
+    refuse_names,
+    refuse_rounds,
+    refuse_stopped_start,
+    refuse_unending_not,
+    round_without_event,
+)
+from styx_lab.operators.cep.spots import Chain, Spot, both, maybe_unless, unless
 
-__all__ = ["END_STATE", "build_automaton"]
-
-END_STATE: Final = "$endState$"
-"""The final state's name: Flink's word."""
-
-_OUTER: Final[dict[Relation, Contiguity]] = {
-    "begin": "strict",
-    "next": "strict",
-    "followed_by": "relaxed",
-    "followed_by_any": "any",
-    "not_next": "strict",
-    "not_followed_by": "relaxed",
-}
+__all__ = ["build_automaton"]
 
 
 def build_automaton(parts: tuple[Part, ...], after_match: AfterMatch) -> Automaton:
@@ -49,128 +45,24 @@ def build_automaton(parts: tuple[Part, ...], after_match: AfterMatch) -> Automat
         after_match: the skip strategy, handed on.
 
     Raises:
-        FlowError: where a loop goes round without an event, where the start could be stopped, or where an optional
-            greedy loop with `until` stands behind `not_followed_by`.
+        FlowError: for what Flink refuses when it compiles (names used twice, a skip to no part, windows that do not
+            fit, an unending not), and for what it hangs or dies on: a loop that goes round without an event, a start
+            that could be stopped, an optional greedy loop with `until` behind `not_followed_by`.
     """
+    refuse_names(parts, after_match)
     layout = _Layout()
     final = layout.state(END_STATE, "final")
     layout.window = parts[-1].within_ms
-    start = layout.chain(_Chain(parts), final)
+    start = layout.chain(Chain(parts), final)
     start.kind = "start"
-    states = tuple(layout.states)
-    _refuse_what_hangs(states)
-    _refuse_what_stops_the_start(states, layout.number(start))
-    return Automaton(states, layout.number(start), layout.number(final), layout.window or 0, after_match)
+    refuse_unending_not(parts[-1], layout.window)
+    refuse_long_gaps(layout.states, layout.window)
+    refuse_rounds(layout.states)
+    refuse_stopped_start(layout.states, layout.number(start))
+    return Automaton(tuple(layout.states), layout.number(start), layout.number(final), layout.window or 0, after_match)
 
 
-@dataclass(frozen=True, slots=True)
-class _Chain:
-    """Parts in a row, and where the row stands.
-
-    Attributes:
-        parts: the parts.
-        group: the group they are the content of; None at the top.
-        first_round: whether this is the first time round of the group.
-        after: the part that comes after the group.
-    """
-
-    parts: tuple[Part, ...]
-    group: Part | None = None
-    first_round: bool = True
-    after: Part | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Spot:
-    """A part where it stands."""
-
-    chain: _Chain
-    at: int
-
-    @property
-    def part(self) -> Part:
-        return self.chain.parts[self.at]
-
-    @property
-    def heads_group(self) -> bool:
-        return self.chain.group is not None and self.at == 0
-
-    @property
-    def following(self) -> Part | None:
-        return self.chain.parts[self.at + 1] if self.at + 1 < len(self.chain.parts) else self.chain.after
-
-    @property
-    def in_optional_first_round(self) -> bool:
-        """Whether this is the first part, in the first round, of an optional group."""
-        group = self.chain.group
-        return group is not None and self.at == 0 and self.chain.first_round and group.quantifier.optional
-
-    def guarded(self, condition: Condition) -> Condition:
-        """The condition, and that the group's `until` does not hold (the innermost group's alone)."""
-        return _unless(None if self.chain.group is None else self.chain.group.until, condition)
-
-    def take(self, part: Part | None = None) -> Condition:
-        """What an event of a part must be like; this part, if none is named."""
-        return self.guarded(_condition(self.part if part is None else part))
-
-    def always(self) -> Condition:
-        return self.guarded(ALWAYS)
-
-    def ignore_outer(self) -> Condition | None:
-        """What may be ignored before the part's first event."""
-        contiguity = _OUTER[self.part.relation]
-        if self.heads_group:
-            group = self.chain.group
-            assert group is not None
-            contiguity = _OUTER[group.relation] if self.chain.first_round else group.quantifier.inner
-        return self._ignore(contiguity)
-
-    def ignore_inner(self) -> Condition | None:
-        """What may be ignored between the part's events."""
-        contiguity = self.part.quantifier.inner
-        if self.heads_group:
-            group = self.chain.group
-            assert group is not None
-            contiguity = group.quantifier.inner
-        return self._ignore(contiguity)
-
-    def _ignore(self, contiguity: Contiguity) -> Condition | None:
-        match contiguity:
-            case "strict":
-                return None
-            case "relaxed":
-                return self.guarded(Negated(_condition(self.part)))
-            case "any":
-                return self.always()
-
-    def nots(self) -> list[Part]:
-        """The `not_followed_by` parts before this one that are still in force here, the nearest first."""
-        found = []
-        for part in reversed(self.chain.parts[: self.at]):
-            if part.relation == "not_followed_by":
-                found.append(part)
-            elif not part.quantifier.optional:
-                break
-        return found
-
-
-def _condition(part: Part) -> Condition:
-    return ALWAYS if part.condition is None else part.condition
-
-
-def _both(first: Condition, second: Condition) -> Condition:
-    """Both, in this order; a condition that always holds is left out, for it says nothing."""
-    if first == ALWAYS:
-        return second
-    return first if second == ALWAYS else Both((first, second))
-
-
-def _unless(until: Condition | None, condition: Condition) -> Condition:
-    return condition if until is None else _both(Negated(until), condition)
-
-
-def _maybe_unless(until: Condition | None, condition: Condition | None) -> Condition | None:
-    return None if condition is None else _unless(until, condition)
+_Kind = Literal["start", "normal", "pending", "stop", "final"]
 
 
 class _Layout:
@@ -189,7 +81,7 @@ class _Layout:
     def number(self, state: State) -> int:
         return self._numbers[id(state)]
 
-    def state(self, name: str, kind: str = "normal", *, gaps_of: Part | None = None) -> State:
+    def state(self, name: str, kind: _Kind = "normal", *, gaps_of: Part | None = None) -> State:
         """A new state.
 
         Args:
@@ -201,7 +93,7 @@ class _Layout:
         while free in self._names:
             free, count = f"{name}:{count}", count + 1
         self._names.add(free)
-        made = State(free, free.split(":")[0], kind)  # type: ignore[arg-type]
+        made = State(free, free.split(":")[0], kind)
         if gaps_of is not None:
             made.gap_ms = _gap(gaps_of, free)
         self._numbers[id(made)] = len(self.states)
@@ -217,16 +109,16 @@ class _Layout:
     def _proceed(self, state: State, target: State, condition: Condition) -> None:
         state.edges.append(Edge("proceed", self.number(target), condition))
 
-    def chain(self, chain: _Chain, sink: State) -> State:
+    def chain(self, chain: Chain, sink: State) -> State:
         """Parts in a row, in front of a state; gives the state they begin in."""
         for at in range(len(chain.parts) - 1, 0, -1):
-            sink = self._middle(_Spot(chain, at), sink)
+            sink = self._middle(Spot(chain, at), sink)
             within = chain.parts[at - 1].within_ms
             if within is not None and (self.window is None or within < self.window):
                 self.window = within
-        return self._part(_Spot(chain, 0), sink)
+        return self._part(Spot(chain, 0), sink)
 
-    def _middle(self, spot: _Spot, sink: State) -> State:
+    def _middle(self, spot: Spot, sink: State) -> State:
         part = spot.part
         match part.relation:
             case "not_followed_by":
@@ -237,14 +129,14 @@ class _Layout:
             case _:
                 return self._part(spot, sink)
 
-    def _pending(self, spot: _Spot) -> State:
+    def _pending(self, spot: Spot) -> State:
         """A `not_followed_by` that ends the pattern: what waits here for its window's end is a match then."""
         state = self.state(spot.part.name, "pending", gaps_of=spot.part)
         self._proceed(state, self._stop(spot.part.name, spot.take()), spot.take())
         self._ignore(state, state, Negated(spot.take()))
         return state
 
-    def _not_next(self, spot: _Spot, sink: State) -> State:
+    def _not_next(self, spot: Spot, sink: State) -> State:
         state = self.state(spot.part.name, gaps_of=spot.part)
         stop = self._stop(spot.part.name, spot.take())
         if sink.kind == "final":
@@ -261,16 +153,16 @@ class _Layout:
             self._take(self._stops[name], self._stops[name], condition)
         return self._stops[name]
 
-    def _add_stops(self, state: State, spot: _Spot) -> None:
+    def _add_stops(self, state: State, spot: Spot) -> None:
         for part in spot.nots():
             self._proceed(state, self._stop(part.name, spot.take(part)), spot.take(part))
 
-    def _add_stop_of_following(self, state: State, spot: _Spot) -> None:
+    def _add_stop_of_following(self, state: State, spot: Spot) -> None:
         following = spot.following
         if following is not None and following.relation == "not_followed_by":
             self._proceed(state, self._stop(following.name, spot.take(following)), spot.take(following))
 
-    def _part(self, spot: _Spot, sink: State) -> State:
+    def _part(self, spot: Spot, sink: State) -> State:
         """A part that takes events, in front of a state."""
         quantifier = spot.part.quantifier
         match quantifier.kind:
@@ -286,10 +178,10 @@ class _Layout:
         self._add_stops(entry, spot)
         return entry
 
-    def _times(self, spot: _Spot, sink: State, after: State, least: int, most: int) -> State:
+    def _times(self, spot: Spot, sink: State, after: State, least: int, most: int) -> State:
         part = spot.part
-        take = _unless(part.until, spot.take())
-        ignore = _maybe_unless(part.until, spot.ignore_inner())
+        take = unless(part.until, spot.take())
+        ignore = maybe_unless(part.until, spot.ignore_inner())
         if part.quantifier.greedy and least < most:
             _forbid(sink, take)
         for _ in range(most - least):
@@ -303,7 +195,7 @@ class _Layout:
 
     def _once(
         self,
-        spot: _Spot,
+        spot: Spot,
         sink: State,
         after: State,
         take: Condition,
@@ -315,7 +207,7 @@ class _Layout:
         """One event of a part, or one round of a group."""
         part = spot.part
         if part.group:
-            entry = self.chain(_Chain(part.group, part, first_round, spot.following), sink)
+            entry = self.chain(Chain(part.group, part, first_round, spot.following), sink)
             if optional:
                 self._proceed(entry, after, spot.always())
             return entry
@@ -334,7 +226,7 @@ class _Layout:
             self._ignore(state, waiting, ignore)
         return state
 
-    def _leave_out(self, state: State, after: State, spot: _Spot) -> None:
+    def _leave_out(self, state: State, after: State, spot: Spot) -> None:
         part = spot.part
         if not part.quantifier.greedy or part.until is None:
             self._proceed(state, after, spot.always())
@@ -346,27 +238,27 @@ class _Layout:
                 where=f"pattern part {part.name!r}",
                 hint="leave out one of optional(), greedy(), until() and the not",
             )
-        self._proceed(state, copy, _both(spot.always(), part.until))
-        self._proceed(state, after, _both(spot.always(), Negated(part.until)))
+        self._proceed(state, copy, both(spot.always(), part.until))
+        self._proceed(state, after, both(spot.always(), Negated(part.until)))
 
-    def _loop(self, spot: _Spot, sink: State) -> State:
+    def _loop(self, spot: Spot, sink: State) -> State:
         part = spot.part
         if part.group:
             again = self.state(part.name)
-            entry = self.chain(_Chain(part.group, part, first_round=False, after=spot.following), again)
+            entry = self.chain(Chain(part.group, part, first_round=False, after=spot.following), again)
             self._proceed(entry, sink, spot.always())
             self._proceed(again, entry, spot.always())
             return entry
-        take = _unless(part.until, spot.take())
-        ignore = _maybe_unless(part.until, spot.ignore_inner())
+        take = unless(part.until, spot.take())
+        ignore = maybe_unless(part.until, spot.ignore_inner())
         looping = self.state(part.name, gaps_of=part)
         leave = spot.always()
         if part.quantifier.greedy:
             if part.until is not None:
                 copy = self._copy(sink)
                 self._before_greed[self.number(sink)] = copy
-                self._proceed(looping, copy, _both(leave, part.until))
-                leave = _both(leave, Negated(part.until))
+                self._proceed(looping, copy, both(leave, part.until))
+                leave = both(leave, Negated(part.until))
             _forbid(sink, spot.take())
         self._proceed(looping, sink, leave)
         self._take(looping, looping, take)
@@ -393,13 +285,13 @@ class _Layout:
             target = self.number(copy) if edge.target == own else edge.target
             copy.edges.append(Edge(edge.action, target, edge.condition))
 
-    def _strip(self, state: State, spot: _Spot, path: tuple[State, ...] = ()) -> State:
+    def _strip(self, state: State, spot: Spot, path: tuple[State, ...] = ()) -> State:
         """A state without the stop edges of the nots that an optional part ends by taking an event."""
         nots = {part.name for part in spot.nots()}
         if not nots or not spot.part.quantifier.optional or state.kind == "final":
             return state
         if state in path:
-            raise _round_without_event(state)
+            raise round_without_event(state)
         copy = self.state(state.name, state.kind)
         for edge in state.edges:
             target = self.states[edge.target]
@@ -422,50 +314,4 @@ def _gap(part: Part, name: str) -> int | None:
 def _forbid(state: State, taken: Condition) -> None:
     """Greed: what the loop takes goes no further."""
     for edge in state.edges:
-        edge.condition = _both(edge.condition, Negated(taken))
-
-
-def _proceeds(states: tuple[State, ...], number: int) -> Iterator[int]:
-    return (edge.target for edge in states[number].edges if edge.action == "proceed")
-
-
-def _refuse_what_hangs(states: tuple[State, ...]) -> None:
-    done: set[int] = set()
-    for first in range(len(states)):
-        path: list[tuple[int, Iterator[int]]] = [(first, _proceeds(states, first))] if first not in done else []
-        on_path = {first}
-        while path:
-            number, targets = path[-1]
-            target = next(targets, None)
-            if target is None:
-                path.pop()
-                on_path.discard(number)
-                done.add(number)
-            elif target in on_path:
-                raise _round_without_event(states[target])
-            elif target not in done:
-                path.append((target, _proceeds(states, target)))
-                on_path.add(target)
-
-
-def _round_without_event(state: State) -> FlowError:
-    return FlowError(
-        "a loop over a group that can be empty would go round for ever",
-        where=f"pattern part {state.part!r}",
-        hint="give the group a part that is not optional",
-    )
-
-
-def _refuse_what_stops_the_start(states: tuple[State, ...], start: int) -> None:
-    seen, left = {start}, [start]
-    while left:
-        for target in _proceeds(states, left.pop()):
-            if states[target].kind == "stop":
-                raise FlowError(
-                    "a not right after a group that can be empty, at the beginning, would have nothing to stop",
-                    where=f"pattern part {states[target].part!r}",
-                    hint="give the group a part that is not optional",
-                )
-            if target not in seen:
-                seen.add(target)
-                left.append(target)
+        edge.condition = both(edge.condition, Negated(taken))
