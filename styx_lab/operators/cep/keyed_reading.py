@@ -1,0 +1,117 @@
+"""The slow, obvious reading of a pattern over many keys in event time: what is late, when a key is looked at.
+
+Law (oracle): as Flink CEP 2.3 does with watermarks. Events wait until the watermark reaches them; a key is looked at
+when one of its timers is due and at no other time, so what has no timer is seen later or never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from styx_lab.core.time import MIN_WATERMARK
+from styx_lab.operators.cep.automaton import Automaton
+from styx_lab.operators.cep.reading import Emission, Holds, Reading, wrapped
+from styx_lab.operators.cep.trace import Entry
+
+__all__ = ["KeyedReading"]
+
+E = TypeVar("E")
+
+
+@dataclass(slots=True)
+class _Key(Generic[E]):
+    """What is known of a key."""
+
+    reading: Reading[E]
+    waiting: dict[int, list[E]] = field(default_factory=dict)
+    timers: set[int] = field(default_factory=set)
+
+
+class KeyedReading(Generic[E]):
+    """Many keys, each with its own reading of the same automaton.
+
+    >>> from styx_lab.flow.pattern.after_match import NO_SKIP
+    >>> from styx_lab.flow.pattern.parts import Part
+    >>> from styx_lab.operators.cep.build_automaton import build_automaton
+    >>> any_two = build_automaton((Part("a", "begin"), Part("b", "next")), NO_SKIP)
+    >>> keys = KeyedReading[str](any_two, lambda leaf, event, accepted: True)
+    >>> keys.event("k", "y", 2), keys.event("k", "x", 1), keys.event("other", "z", 1)
+    (True, True, True)
+    >>> [(key, match.parts) for key, match in keys.watermark(2)], keys.event("k", "late", 2)
+    ([('k', {'a': ['x'], 'b': ['y']})], False)
+
+    Args:
+        automaton: the pattern.
+        holds: says whether a leaf of a condition holds.
+        order: what orders the events of one key and one time; without it they keep the order of arrival.
+        descending: whether the greatest comes first then; equals keep the order of arrival all the same.
+        tracer: is given a key and the entries of its trace, if there is one.
+    """
+
+    def __init__(
+        self,
+        automaton: Automaton,
+        holds: Holds[E],
+        *,
+        order: Callable[[E], Any] | None = None,
+        descending: bool = False,
+        tracer: Callable[[Hashable, Entry], None] | None = None,
+    ) -> None:
+        self._automaton = automaton
+        self._holds = holds
+        self._order = order
+        self._descending = descending
+        self._tracer = tracer
+        self._keys: dict[Hashable, _Key[E]] = {}
+        self._mark = MIN_WATERMARK
+
+    def event(self, key: Hashable, event: E, at: int) -> bool:
+        """An event arrives; gives whether it was in time. A late one is not looked at."""
+        if at <= self._mark:
+            return False
+        if key not in self._keys:
+            self._keys[key] = _Key(Reading(self._automaton, self._holds, self._tracer_of(key)))
+        known = self._keys[key]
+        known.waiting.setdefault(at, []).append(event)
+        known.timers.add(at)
+        return True
+
+    def _tracer_of(self, key: Hashable) -> Callable[[Entry], None] | None:
+        tracer = self._tracer
+        return None if tracer is None else lambda entry: tracer(key, entry)
+
+    def watermark(self, mark: int) -> list[tuple[Hashable, Emission[E]]]:
+        """The watermark moves, if that is forward; gives what comes out, the keys in order of their first event.
+
+        Raises:
+            RunError: when a condition raises, or a skip with `throw_on_miss` misses.
+        """
+        out: list[tuple[Hashable, Emission[E]]] = []
+        if mark <= self._mark:
+            return out
+        self._mark = mark
+        for key, known in self._keys.items():
+            # A timer that is set while the key is looked at may be due at once.
+            while due := {timer for timer in known.timers if timer <= mark}:
+                known.timers -= due
+                out += [(key, emission) for emission in self._look(known, mark)]
+        return out
+
+    def _look(self, known: _Key[E], mark: int) -> list[Emission[E]]:
+        out: list[Emission[E]] = []
+        window = self._automaton.within_ms
+        started = False
+        for at in sorted(at for at in known.waiting if at <= mark):
+            out += known.reading.advance(at)
+            for event in self._in_order(known.waiting.pop(at)):
+                out += known.reading.take(event, at)
+                # Flink forgets that a partial match began only when the whole batch is done.
+                started |= known.reading.started
+                if started and window > 0:
+                    known.timers.add(wrapped(at + window))
+        return out + known.reading.advance(mark)
+
+    def _in_order(self, events: list[E]) -> list[E]:
+        return events if self._order is None else sorted(events, key=self._order, reverse=self._descending)
