@@ -244,7 +244,7 @@ class _Layout:
     def _loop(self, spot: Spot, sink: State) -> State:
         part = spot.part
         if part.group:
-            again = self.state(part.name)
+            again = self.state(part.name, gaps_of=part)
             entry = self.chain(Chain(part.group, part, first_round=False, after=spot.following), again)
             self._proceed(entry, sink, spot.always())
             self._proceed(again, entry, spot.always())

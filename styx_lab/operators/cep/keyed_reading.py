@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from styx_lab.core.time import MIN_WATERMARK
+from styx_lab.errors import RunError
 from styx_lab.operators.cep.automaton import Automaton
 from styx_lab.operators.cep.reading import Emission, Holds, Reading, wrapped
 from styx_lab.operators.cep.trace import Entry
@@ -86,7 +87,7 @@ class KeyedReading(Generic[E]):
         """The watermark moves, if that is forward; gives what comes out, the keys in order of their first event.
 
         Raises:
-            RunError: when a condition raises, or a skip with `throw_on_miss` misses.
+            RunError: when a condition raises, a skip with `throw_on_miss` misses, or events cannot be put in order.
         """
         out: list[tuple[Hashable, Emission[E]]] = []
         if mark <= self._mark:
@@ -114,4 +115,10 @@ class KeyedReading(Generic[E]):
         return out + known.reading.advance(mark)
 
     def _in_order(self, events: list[E]) -> list[E]:
-        return events if self._order is None else sorted(events, key=self._order, reverse=self._descending)
+        if self._order is None or len(events) == 1:
+            return events
+        try:
+            return sorted(events, key=self._order, reverse=self._descending)
+        except TypeError as error:
+            hint = "order by a column that every event has"
+            raise RunError(f"events of one time cannot be put in order: {error}", where="order", hint=hint) from error

@@ -56,7 +56,8 @@ def _run(case: Case, automaton: Automaton) -> dict[str, Any]:
         field = case.order
 
         def order(event: Event) -> Any:
-            return event[field]
+            value: Any = event.get(field)
+            return value.encode("utf-16-be") if isinstance(value, str) else value
 
     reading = KeyedReading[Event](automaton, holds, order=order, descending=case.descending)
     matches: list[dict[str, Any]] = []
