@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from hypothesis import given
 
 from styx_lab.flow.pattern.after_match import NO_SKIP, AfterMatch
+from styx_lab.flow.pattern.conditions import Call, Where
 from styx_lab.flow.pattern.parts import Part, Quantifier
 from styx_lab.operators.cep import trace
 from styx_lab.operators.cep.automaton import Automaton
@@ -127,3 +129,19 @@ def test_what_is_held_back_and_what_is_pruned_are_told() -> None:
     parts = (Part("a", "begin", is_("ab")), Part("b", "followed_by", is_("b")))
     entries = _entries(parts, "abb", AfterMatch("skip_past_last_event"))
     assert [entry for entry in _ends(entries) if isinstance(entry, trace.Pruned)] == [trace.Pruned(2, 1, "live", 2)]
+
+
+def test_a_match_that_was_held_back_can_be_pruned() -> None:
+    def odd(leaf: Where | Call, event: Letter, accepted: Sequence[tuple[str, Letter]]) -> bool:
+        return holds(leaf, event, accepted) and all((event.at - one.at) % 2 for _, one in accepted)
+
+    parts = (Part("a", "begin", is_("a")), Part("b", "followed_by", is_("b")))
+    entries: list[Entry] = []
+    run(Reading(build_automaton(parts, AfterMatch("skip_past_last_event")), odd, entries.append), word("aabb"))
+    fates = [entry for entry in entries if isinstance(entry, trace.HeldBack | trace.Pruned | trace.Emitted)]
+    assert fates == [
+        trace.HeldBack(2, 1, 3),
+        trace.HeldBack(2, 1, 4),  # as time passes, before the event
+        trace.Pruned(2, 1, "completed", 4),
+        trace.Emitted(1, 4),
+    ]
