@@ -268,7 +268,7 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class HeldBack:
-    """A match must wait, for one that started earlier is still alive.
+    """A match must wait, for one that started earlier is still alive. It is told each time the match is looked at.
 
     Attributes:
         partial: the match's number.

@@ -65,13 +65,14 @@ def _run(case: Case, automaton: Automaton) -> dict[str, Any]:
     late: list[int] = []
 
     def move(mark: int) -> None:
-        for key, emission in reading.watermark(mark):
+        for pair, emission in reading.watermark(mark):
+            assert isinstance(pair, tuple)
             found = {part: [event[_PLACE] for event in events] for part, events in emission.parts.items()}
             told, name = (matches, "match") if emission.kind == "match" else (timeouts, "partial")
             told.append(
                 {
                     "seq": len(matches) + len(timeouts),
-                    **({} if case.keyed is None else {"key": key}),
+                    **({} if case.keyed is None else {"key": pair[1]}),
                     name: found,
                     "ts": emission.at,
                     "wm": mark,
@@ -84,7 +85,8 @@ def _run(case: Case, automaton: Automaton) -> dict[str, Any]:
             move(entry["wm"])
             continue
         key = None if case.keyed is None else entry.get(case.keyed)
-        if not reading.event(key, {**entry, _PLACE: place}, entry["t"]):
+        # True and 1 are two keys.
+        if not reading.event((isinstance(key, bool), key), {**entry, _PLACE: place}, entry["t"]):
             late.append(place)
         greatest = max(greatest, entry["t"])
         if case.strategy == "bounded":

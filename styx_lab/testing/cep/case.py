@@ -89,6 +89,9 @@ class Case:
                         where=f"case {case.id!r}, place {place}, {name!r}",
                         got=time,
                     )
+            if case.keyed is not None and not isinstance(entry.get(case.keyed), str | int | float | None):
+                where = f"case {case.id!r}, place {place}, {case.keyed!r}"
+                raise DataError("a key is text, a number, true or false", where=where, got=entry[case.keyed])
         return case
 
 

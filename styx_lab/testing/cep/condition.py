@@ -29,6 +29,7 @@ _COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_AGGREGATES: Final = ("sum", "avg", "min", "max", "count", "first", "last")
 _ANCESTORS: Final = {
     "event": ("event",),
     "sub": ("sub", "event"),
@@ -64,9 +65,24 @@ def condition_of(said: Mapping[str, Any]) -> Condition:
         case "throw":
             return _leaf(said)
         case name if name in _COMPARE:
-            str(said["field"])
+            _check_comparison(said)
             return _leaf(said)
     raise DataError("there is no such condition", got=said["op"])
+
+
+def _check_comparison(said: Mapping[str, Any]) -> None:
+    """Raise a KeyError, a TypeError or a DataError where something is missing or unknown."""
+    str(said["field"])
+    if "agg" not in said:
+        said["value"]
+        return
+    looked = said["agg"]
+    if looked["fn"] not in _AGGREGATES:
+        raise DataError("there is no such aggregate", got=looked["fn"], hint=", ".join(_AGGREGATES))
+    str(looked["of"])
+    if looked["fn"] != "count":
+        str(looked["field"])
+    float(looked.get("mul", 1)), float(looked.get("add", 0))
 
 
 def subtype(kind: str) -> Condition:
@@ -144,14 +160,9 @@ def _aggregate(looked: Mapping[str, Any], events: Sequence[Event]) -> Any:
         return _sum(numbers)
     if not numbers:
         return None
-    match name:
-        case "avg":
-            return _sum(numbers) / len(numbers)
-        case "min":
-            return min(numbers)
-        case "max":
-            return max(numbers)
-    raise DataError("there is no such aggregate", got=name)
+    if name == "avg":
+        return _sum(numbers) / len(numbers)
+    return min(numbers) if name == "min" else max(numbers)
 
 
 def _sum(numbers: Iterable[float]) -> float:
