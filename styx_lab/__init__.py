@@ -48,7 +48,7 @@ if TYPE_CHECKING:
         var,
     )
     from styx_lab.flow.flow import Flow, flow
-    from styx_lab.flow.pattern import Pattern
+    from styx_lab.flow.pattern import AfterMatch, Pattern, matched
     from styx_lab.flow.process import BroadcastState, ListState, MapState, Process, ValueState
     from styx_lab.flow.stream import Stream, source
     from styx_lab.flow.table import table
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SOURCE_TIMESTAMP",
+    "AfterMatch",
     "Ascending",
     "AtEnd",
     "AtEndOfInput",
@@ -107,6 +108,7 @@ __all__ = [
     "list_jobs",
     "live",
     "load_ipython_extension",
+    "matched",
     "max",
     "mean",
     "median",
@@ -127,6 +129,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "AfterMatch": "styx_lab.flow.pattern",
     "AtEnd": "styx_lab.flow.trigger",
     "AtEndOfInput": "styx_lab.flow.trigger",
     "BroadcastState": "styx_lab.flow.process",
@@ -174,6 +177,7 @@ _HOMES: Final = {
     "live": "styx_lab.workbench",
     "load_ipython_extension": "styx_lab.lab",
     "unload_ipython_extension": "styx_lab.lab",
+    "matched": "styx_lab.flow.pattern",
     "max": "styx_lab.flow.aggregate",
     "mean": "styx_lab.flow.aggregate",
     "median": "styx_lab.flow.aggregate",

@@ -1,4 +1,4 @@
-"""A class of a user's own that a flow carries: by name, with the source of the module that it lives in.
+"""A class or function of a user's own that a flow carries: by name, with the source of the module that it lives in.
 
 Laws: what runs is the text that the flow carries, here as elsewhere, whatever became of the module since; carrying it
 and looking at it runs nothing (`operators/carried.py` runs it); nothing is pickled.
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from types import FunctionType
 from typing import Any, Final
 
 from styx_lab.errors import FlowError
@@ -26,7 +27,7 @@ _PARTS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A class by name, with the source of its module.
+    """A class or function by name, with the source of its module.
 
     >>> from styx_lab.flow.example_aggregate import GeometricMean
     >>> code = Carried.of(GeometricMean, where="here")
@@ -37,7 +38,7 @@ class Carried:
 
     Attributes:
         module: the module's name where the flow was made.
-        name: the class's name in it.
+        name: its name in it.
         source: the module's text.
     """
 
@@ -51,27 +52,30 @@ class Carried:
         return sha256(self.source.encode()).hexdigest()
 
     @classmethod
-    def of(cls, value: type, *, where: str) -> Carried:
-        """The class with its module's source, as the module's file has it now.
+    def of(cls, value: type | FunctionType, *, where: str) -> Carried:
+        """The class or function with its module's source, as the module's file has it now.
 
         The module must be able to run from its text alone, wherever what it imports is installed.
 
         Raises:
-            FlowError: when the class is not to be found by name in a module that has a source.
+            FlowError: when it is not to be found by name in a module that has a source.
         """
+        what = "class" if isinstance(value, type) else "function"
         name, module_name = value.__qualname__, value.__module__
+        if name == "<lambda>" or name.endswith(".<lambda>"):
+            raise FlowError("a lambda has no name to be carried by", where=where, hint=f"def a function, and {_HINT}")
         if module_name in ("__main__", "builtins"):
-            raise FlowError("a class of a notebook or script cannot be carried", where=where, got=name, hint=_HINT)
+            raise FlowError(f"a {what} of a notebook or script cannot be carried", where=where, got=name, hint=_HINT)
         if "." in name:
-            raise FlowError("a class inside a function or class cannot be carried", where=where, got=name, hint=_HINT)
+            raise FlowError(f"a {what} inside a function or class cannot be carried", where=where, got=name, hint=_HINT)
         module = sys.modules.get(module_name)
         before = vars(module).get(CARRIED) if module is not None else None
         if isinstance(before, Carried):
             return cls(before.module, name, before.source)
-        # While its module is still being imported, a class is what the module has by that name already.
+        # While its module is still being imported, it is what the module has by that name already.
         if module is None or vars(module).get(name) is not value:
             raise FlowError(
-                "the module has another class of that name by now",
+                f"the module has another {what} of that name by now",
                 where=where,
                 got=f"{module_name}.{name}",
                 hint=f"import it again: from {module_name} import {name}",
@@ -97,7 +101,7 @@ class Carried:
             case _:
                 got = sorted(value) if isinstance(value, Mapping) else value
                 raise FlowError(
-                    "the class that the flow carries is damaged",
+                    "the class or function that the flow carries is damaged",
                     where=where,
                     got=got,
                     hint="module, name, sha256 and the lines of the source; make the flow again from the module",

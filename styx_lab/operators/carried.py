@@ -1,4 +1,4 @@
-"""A class of a user's own, made of the source that the flow carries.
+"""A class or function of a user's own, made of the source that the flow carries.
 
 Laws: only an operator that is opened runs a user's module, never a look at a flow; what runs is the carried text, also
 where a module of that name can be imported.
@@ -10,14 +10,15 @@ import linecache
 import sys
 import traceback
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, Final, TypeVar
 
 from styx_lab.errors import FlowError, StyxError
 from styx_lab.flow.carried import CARRIED, Carried, source_of
 
-__all__ = ["load", "object_of"]
+__all__ = ["load", "load_function", "object_of"]
 
 T = TypeVar("T")
 _PREFIX: Final = "styx_carried"
@@ -42,6 +43,41 @@ def load(code: Carried, base: type[T], *, where: str) -> type[T]:
     Raises:
         FlowError: when the text fails as it is run, or has no such class.
     """
+
+    def checked(found: Any, where: str) -> type[T]:
+        if not isinstance(found, type):
+            raise FlowError("the module that the flow carries has no such class", where=where, got=code.name)
+        if not issubclass(found, base):
+            what = f"the class that the flow carries is not derived from {base.__name__}"
+            raise FlowError(what, where=where, got=code.name)
+        return found
+
+    return _loaded(code, checked, where)
+
+
+def load_function(code: Carried, *, where: str) -> Callable[..., Any]:
+    r"""The function, in a module of its own that holds the carried text; as `load` for a class.
+
+    >>> load_function(Carried("mine", "twice", "def twice(x):\n    return 2 * x\n"), where="step 'mine'")(4)
+    8
+
+    Args:
+        code: the function, with its module's text.
+        where: what runs it, for errors.
+
+    Raises:
+        FlowError: when the text fails as it is run, or has no such function.
+    """
+
+    def checked(found: Any, where: str) -> Callable[..., Any]:
+        if not isinstance(found, FunctionType):
+            raise FlowError("the module that the flow carries has no such function", where=where, got=code.name)
+        return found
+
+    return _loaded(code, checked, where)
+
+
+def _loaded(code: Carried, checked: Callable[[Any, str], T], where: str) -> T:
     where = f"{where}, module {code.module!r}"
     name = f"{_PREFIX}_{code.module.replace('.', '_')}_{code.sha256[:16]}"
     module = ModuleType(name)
@@ -54,12 +90,7 @@ def load(code: Carried, base: type[T], *, where: str) -> type[T]:
     sys.modules[name] = module
     try:
         _run(code, module, file, where)
-        found = vars(module).get(code.name)
-        if not isinstance(found, type):
-            raise FlowError("the module that the flow carries has no such class", where=where, got=code.name)
-        if not issubclass(found, base):
-            what = f"the class that the flow carries is not derived from {base.__name__}"
-            raise FlowError(what, where=where, got=code.name)
+        found = checked(vars(module).get(code.name), where)
     except BaseException:
         sys.modules.pop(name)
         if before is not None:

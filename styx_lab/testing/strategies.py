@@ -17,6 +17,7 @@ from styx_lab.flow.flow import Flow, flow
 from styx_lab.flow.pattern import Pattern
 from styx_lab.flow.stream import Stream, source
 from styx_lab.flow.window import Sliding, Tumbling, Window
+from styx_lab.testing.patterns import CONDITIONS, patterns_of_all_kinds
 from styx_lab.testing.script import Script
 
 __all__ = [
@@ -25,23 +26,11 @@ __all__ = [
     "flows",
     "interrupted",
     "patterns",
+    "patterns_of_all_kinds",
     "payments",
     "scripts",
     "windows",
 ]
-
-CONDITIONS: Final = (
-    "status = 'declined'",
-    "status = 'ok'",
-    "status <> 'ok'",
-    "amount > 500",
-    "amount <= 500",
-    "tries >= 2",
-    "amount IS NULL",
-    "tries % 2 = 0",
-    "status = 'declined' OR amount > 500",
-)
-"""Conditions over the events of `payments`, as SQL text."""
 
 _FAR_MS: Final = 10 * 86_400_000
 _BASE_MS: Final = 1_700_000_000_000

@@ -12,7 +12,7 @@ import polars as pl
 from styx_lab.core.batch import Batch, Steps
 from styx_lab.core.events import ARRIVAL, OFFSET, PARTITION, RAW_COLUMNS, SOURCE, TIME
 from styx_lab.core.operator import LATE, OUT
-from styx_lab.core.time import MAX_WATERMARK, MIN_WATERMARK, duration_text
+from styx_lab.core.time import MAX_WATERMARK, MIN_WATERMARK
 from styx_lab.flow.pattern import Pattern
 from styx_lab.flow.steps import Detect
 from styx_lab.flow.types import StreamType, raw_type
@@ -109,45 +109,8 @@ def _parts(row: dict[str, Any]) -> tuple[tuple[str, tuple[int, ...]], ...]:
 
 
 def pattern_of(case: dict[str, Any]) -> Pattern:
-    """The pattern of a neutral case, by the calls that a user would write."""
-    pattern = Pattern(())
-    smallest = None
-    for step in case["pattern"]["steps"]:
-        follow = {"begin": Pattern.begin, "next": pattern.next, "followedBy": pattern.followed_by}[step["rel"]]
-        pattern = follow(step["name"])
-        condition: str | None = None
-        calls = []
-        for call in step["calls"]:
-            if call["call"] == "where":
-                condition = _sql(call["cond"]) if condition is None else f"({condition}) AND ({_sql(call['cond'])})"
-            elif call["call"] == "or":
-                condition = _sql(call["cond"]) if condition is None else f"({condition}) OR ({_sql(call['cond'])})"
-            elif call["call"] == "within":
-                smallest = call["ms"] if smallest is None else min(smallest, call["ms"])
-            else:
-                calls.append(call)
-        if condition is not None:
-            pattern = pattern.where(condition)
-        for call in calls:
-            pattern = pattern.times(call["n"]) if call["call"] == "times" else pattern.consecutive()
-    return pattern if smallest is None else pattern.within(duration_text(smallest))
-
-
-def _sql(condition: dict[str, Any]) -> str:
-    match condition:
-        case {"op": "and" | "or" as word, "args": args}:
-            return f" {word.upper()} ".join(f"({_sql(one)})" for one in args)
-        case {"op": "not", "arg": arg}:
-            return f"NOT ({_sql(arg)})"
-        case {"op": "true"}:
-            return "TRUE"
-        case {"op": "false"}:
-            return "FALSE"
-    value = condition["value"]
-    text = "'" + value.replace("'", "''") + "'" if isinstance(value, str) else repr(value)
-    word = {"==": "=", "!=": "<>"}.get(condition["op"], condition["op"])
-    # In a neutral case a comparison with a missing field is false by itself, not null.
-    return f"COALESCE({condition['field']} {word} {text}, FALSE)"
+    """The pattern of a neutral case."""
+    return Pattern.from_json(case["pattern"], where="case", columns=columns_of(case))
 
 
 def columns_of(case: dict[str, Any]) -> dict[str, pl.DataType]:

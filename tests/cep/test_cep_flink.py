@@ -21,15 +21,13 @@ def _load(name: str) -> dict[str, Any]:
 
 
 CASE, RESULT = _load("cases"), _load("results")
-# Where Styx Lab chooses otherwise: a window of nought, which Flink takes for none, and a colon in a name are refused.
-CHOSEN = {"within-zero": "positive", "within-zero-min": "positive", "odd-colon-name": "plain word"}
 REFUSED = [name for name in CASE if "error" in RESULT[name]]
-GOOD = [name for name in CASE if name not in REFUSED and name not in CHOSEN]
+GOOD = [name for name in CASE if name not in REFUSED]
 
 
 def test_the_cases_are_those_that_use_the_words_there_are() -> None:
     assert CASE.keys() == RESULT.keys()
-    assert (len(GOOD), len(REFUSED), len(CHOSEN)) == (34, 4, 3)
+    assert (len(GOOD), len(REFUSED)) == (37, 4)
 
 
 def _by_key(matches: list[Found]) -> dict[Any, list[Found]]:
@@ -64,9 +62,3 @@ def test_flink_gives_the_same(name: str, size: int) -> None:
 def test_what_flink_refuses_is_refused(name: str) -> None:
     with pytest.raises(FlowError):
         pattern_of(CASE[name]).check(columns_of(CASE[name]), where="case")
-
-
-@pytest.mark.parametrize(("name", "word"), CHOSEN.items())
-def test_what_we_refuse_by_choice(name: str, word: str) -> None:
-    with pytest.raises(FlowError, match=word):
-        pattern_of(CASE[name])

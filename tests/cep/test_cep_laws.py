@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from styx_lab.core.batch import Batch, Steps
 from styx_lab.core.events import ARRIVAL, OFFSET, PARTITION, RAW_COLUMNS, SOURCE, TIME
-from styx_lab.flow.pattern import Pattern
+from styx_lab.flow.pattern import Pattern, Where
+from styx_lab.flow.pattern.given import leaves
 from styx_lab.testing import check_operator
 from styx_lab.testing.strategies import CONDITIONS, patterns
 from tests.cep.kit import Condition, Mark, Script, batch, detect, detector, reference
@@ -77,7 +78,13 @@ DELAYS = st.one_of(st.none(), st.integers(0, 15))
 
 def _plain_parts(pattern: Pattern) -> list[tuple[str, str, list[Condition], int, bool]]:
     return [
-        (part.name, part.relation, [PLAIN[one.text] for one in part.conditions], part.times or 1, part.consecutive)
+        (
+            part.name,
+            part.relation,
+            [PLAIN[one.expression.text] for one in leaves(part.condition) if isinstance(one, Where)],
+            part.quantifier.least,
+            part.quantifier.inner == "strict",
+        )
         for part in pattern.parts
     ]
 

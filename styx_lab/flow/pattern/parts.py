@@ -52,7 +52,7 @@ class Part:
         condition: what its events must be like; None means any event.
         until: what ends its loop.
         quantifier: how often it is taken.
-        within_ms: the smallest `within` said on it, for the whole match; None without, 0 means no window.
+        within_ms: the last `within` said on it, for the whole match; None without, 0 means no window.
         gap_ms: the bound on the time since the event before it; None without.
         group: the parts of a group; empty for a named part.
     """
@@ -65,3 +65,18 @@ class Part:
     within_ms: int | None = None
     gap_ms: int | None = None
     group: tuple[Part, ...] = ()
+
+    @property
+    def column(self) -> str:
+        """What a match calls its events: the name up to its first `:`."""
+        return self.name.partition(":")[0]
+
+    @property
+    def is_not(self) -> bool:
+        """Whether it says what may not come."""
+        return self.relation in ("not_next", "not_followed_by")
+
+    @property
+    def where(self) -> str:
+        """How errors name it."""
+        return "a group of the pattern" if self.group else f"pattern part {self.name!r}"

@@ -9,13 +9,21 @@ so far.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_, or_
+from typing import Final
 
 import numpy as np
+import polars as pl
 
+from styx_lab.errors import FlowError
 from styx_lab.flow.expression import Expression
-from styx_lab.flow.pattern import Pattern
+from styx_lab.flow.pattern import Both, Condition, Either, Negated, Part, Pattern, Where
+from styx_lab.flow.pattern.lookback import folds_of
 
 __all__ = ["Program", "compile_pattern"]
+
+_KNOWN: Final = ("begin", "next", "followed_by")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,19 +52,50 @@ class Program:
 
 def compile_pattern(pattern: Pattern) -> Program:
     """The table of a pattern."""
+    pattern.check_structure()
     bits: list[int] = []
     strict: list[bool] = []
     slices = []
     for bit, part in enumerate(pattern.parts):
         first = len(bits)
-        for repeat in range(part.times or 1):
+        for repeat in range(part.quantifier.least):
             bits.append(bit)
-            strict.append(part.consecutive if repeat else part.relation == "next")
+            strict.append(part.quantifier.inner == "strict" if repeat else part.relation == "next")
         slices.append((first, len(bits)))
     return Program(
         np.array(bits, np.int64),
         np.array(strict, np.bool_),
-        -1 if pattern.within_ms is None else pattern.within_ms,
-        tuple(part.conditions for part in pattern.parts),
+        pattern.within_ms or -1,
+        tuple(_conditions(part) for part in pattern.parts),
         tuple(slices),
     )
+
+
+def _conditions(part: Part) -> tuple[Expression, ...]:
+    """What must hold for an event of the part; this matcher knows counts and expressions."""
+    quantifier = part.quantifier
+    counted = quantifier.kind != "loop" and quantifier.least == quantifier.most and quantifier.inner != "any"
+    if not counted or quantifier.optional or part.group or part.gap_ms or part.relation not in _KNOWN:
+        raise FlowError("the matcher does not know this part", where=part.where, hint=", ".join(_KNOWN))
+    match part.condition:
+        case None:
+            return ()
+        case Where():
+            return (part.condition.expression,)
+        case Both() if all(isinstance(one, Where) for one in part.condition.of):
+            return tuple(one.expression for one in part.condition.of if isinstance(one, Where))
+        case _:
+            return (Expression.of(_joined(part.condition, part.where), where=part.where),)
+
+
+def _joined(condition: Condition, where: str) -> pl.Expr:
+    match condition:
+        case Where() if not folds_of(condition.expression):
+            return condition.expression.stages.last.fill_null(value=False)
+        case Both():
+            return reduce(and_, [_joined(one, where) for one in condition.of], pl.lit(value=True))
+        case Either():
+            return reduce(or_, [_joined(one, where) for one in condition.of], pl.lit(value=False))
+        case Negated():
+            return ~_joined(condition.of, where)
+    raise FlowError("the matcher does not know this condition", where=where, hint="an expression over the event")

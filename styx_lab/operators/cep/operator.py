@@ -21,6 +21,7 @@ from styx_lab.core.operator import LATE, OUT, Emission, Operator
 from styx_lab.core.schema import TIME_DTYPE
 from styx_lab.core.state import GROUP, State
 from styx_lab.flow.steps import Detect
+from styx_lab.flow.steps.detect import TIMED_OUT
 from styx_lab.flow.types import StreamType
 from styx_lab.operators.cep.compile import compile_pattern
 from styx_lab.operators.cep.match import PartialMatches, advance
@@ -49,6 +50,7 @@ class DetectOperator(Operator):
         self._program = compile_pattern(step.pattern)
         self._stream = stream
         self._output = output.schema
+        self._timed_out = step.infer([stream])[TIMED_OUT].schema
         self._parts = step.parts(stream)
         self._columns = dict(step.columns)
         self._conditions = condition_names(self._program.conditions)
@@ -75,13 +77,16 @@ class DetectOperator(Operator):
         dead = [letters for letters in (taken.dead, made.dead) if letters is not None]
         counts = {"matches": len(made.batch)} | ({"dead_matches": len(made.dead_order)} if len(made.dead_order) else {})
         return Emission(
-            {OUT: made.batch, LATE: batch.keep(late)},
+            {OUT: made.batch, LATE: batch.keep(late), TIMED_OUT: self._nothing(batch)},
             dead=pl.concat(dead) if dead else None,
             dead_order=taken.dead_order,
             lost_order=made.dead_order,
             late_order=batch.order[late],
             counts=counts,
         )
+
+    def _nothing(self, batch: Batch) -> Batch:
+        return Batch(pl.DataFrame(schema=self._timed_out), _none(), batch.before, batch.steps)
 
     def _take(self, taken: Values) -> None:
         frame = taken.batch.frame
@@ -135,14 +140,14 @@ class DetectOperator(Operator):
         fields = list(self._stream.columns)
         parts = []
         for part, (first, last) in zip(self._step.pattern.parts, self._program.slices, strict=True):
-            if part.many:
+            if part.quantifier.kind != "single":
                 columns = [
                     pl.concat_list([pl.lit(taken[state][name]) for state in range(first, last)]).alias(name)
                     for name in [*dict(fields), TIME]
                 ]
             else:
                 columns = [pl.lit(taken[first][name]).alias(name) for name in [*dict(fields), TIME]]
-            parts.append(pl.struct(columns).alias(part.name))
+            parts.append(pl.struct(columns).alias(part.column))
         keys = self._keys.frame(slots, self._output)
         return keys.with_columns(
             *parts,
@@ -165,7 +170,7 @@ class DetectOperator(Operator):
         made = []
         for match, key in enumerate(keys.rows()):
             parts = {
-                part.name: [places[state][match] for state in range(first, last)]
+                part.column: [places[state][match] for state in range(first, last)]
                 for part, (first, last) in zip(self._step.pattern.parts, self._program.slices, strict=True)
             }
             made.append(canonical_json([self._step.name, key, parts]).decode())
