@@ -40,7 +40,7 @@ from styx_lab.flow.steps import (
     WithColumns,
 )
 from styx_lab.flow.types import StreamType
-from styx_lab.operators.cep.operator import DetectOperator
+from styx_lab.operators.cep import detect_operator
 from styx_lab.operators.cooldown import CooldownOperator
 from styx_lab.operators.deduplicate import DeduplicateOperator
 from styx_lab.operators.enrich import EnrichOperator
@@ -76,6 +76,13 @@ class _Site:
     outside: Outside
 
     @property
+    def wanted(self) -> dict[str, StreamType]:
+        """The types of `out` and of those other ports that a step of the flow reads."""
+        read = {port for step in self.flow.steps for port in step.inputs} | {Port(self.step.name, OUT)}
+        types = self.step.infer(self.inputs)
+        return {name: kind for name, kind in types.items() if Port(self.step.name, name) in read}
+
+    @property
     def stream(self) -> StreamType:
         """The type of the only, or the first, input."""
         return self.inputs[0]
@@ -98,7 +105,7 @@ _TABLE: Final[dict[type[Step], Callable[[_Site], Operator]]] = {
     Sort: lambda site: SortOperator(site.step, site.stream),
     Top: lambda site: TopOperator(site.step, site.stream, site.output),
     Trend: lambda site: TrendOperator(site.step, site.stream, site.output),
-    Detect: lambda site: DetectOperator(site.step, site.stream, site.output),
+    Detect: lambda site: detect_operator(site.step, site.stream, site.wanted),
     ProcessStep: lambda site: ProcessOperator(site.step, site.inputs, site.output),
     Enrich: lambda site: EnrichOperator(site.step, site.output),
     LookupJoin: lambda site: LookupOperator(site.step, site.output, site.outside),

@@ -11,12 +11,12 @@ import polars as pl
 
 from styx_lab.core.batch import Batch, Steps
 from styx_lab.core.events import ARRIVAL, OFFSET, PARTITION, RAW_COLUMNS, SOURCE, TIME
-from styx_lab.core.operator import LATE, OUT
+from styx_lab.core.operator import LATE, OUT, Operator
 from styx_lab.core.time import MAX_WATERMARK, MIN_WATERMARK
 from styx_lab.flow.pattern import Pattern
 from styx_lab.flow.steps import Detect
 from styx_lab.flow.types import StreamType, raw_type
-from styx_lab.operators.cep.operator import DetectOperator
+from styx_lab.operators.cep import detect_operator
 
 CLOCK = 1_000_000
 """Arrival time of a script's first event, epoch ms; each next one comes 10 ms later."""
@@ -74,14 +74,14 @@ def stream(columns: dict[str, pl.DataType], key: str) -> StreamType:
     return raw_type(columns.items(), (key,))
 
 
-def detector(pattern: Pattern, columns: dict[str, pl.DataType], key: str) -> DetectOperator:
+def detector(pattern: Pattern, columns: dict[str, pl.DataType], key: str) -> Operator:
     """A new operator for a pattern."""
     step = Detect("detect", (), pattern, ())
     type_ = stream(columns, key)
-    return DetectOperator(step, type_, step.infer([type_])[OUT])
+    return detect_operator(step, type_, {OUT: step.infer([type_])[OUT]})
 
 
-def detect(running: DetectOperator, key: str, batches: Iterable[Batch]) -> tuple[list[Found], list[int]]:
+def detect(running: Operator, key: str, batches: Iterable[Batch]) -> tuple[list[Found], list[int]]:
     """Run batches; gives the matches in the order in which they came, and the places of late events."""
     found, late = [], []
     for piece in batches:

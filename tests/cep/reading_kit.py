@@ -13,10 +13,10 @@ from styx_lab.flow.carried import Carried
 from styx_lab.flow.pattern.after_match import NO_SKIP, AfterMatch
 from styx_lab.flow.pattern.conditions import Call, Where
 from styx_lab.flow.pattern.parts import GROUP, ONCE, Part, Quantifier, Relation
-from styx_lab.operators.cep.automaton import Automaton
-from styx_lab.operators.cep.build_automaton import build_automaton
-from styx_lab.operators.cep.reading import Emission, Reading
-from styx_lab.operators.cep.trace import Tracer
+from styx_lab.operators.cep.automaton.build import build_automaton
+from styx_lab.operators.cep.automaton.states import Automaton
+from styx_lab.operators.cep.reading.reading import Emission, Reading
+from styx_lab.operators.cep.reading.trace import Tracer
 
 LETTERS = "abc"
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from styx_lab.errors import FlowError
 from styx_lab.flow.pattern.after_match import NO_SKIP, AfterMatch
 from styx_lab.flow.pattern.parts import GROUP, Part, Quantifier
-from styx_lab.operators.cep.automaton import Automaton
-from styx_lab.operators.cep.build_automaton import build_automaton
+from styx_lab.operators.cep.automaton.build import build_automaton
+from styx_lab.operators.cep.automaton.states import Automaton
 from tests.cep.reading_kit import automata, is_
 
 LOOP = Quantifier("loop", 1, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from styx_lab.operators.cep.heap import Heap
+from styx_lab.operators.cep.reading.heap import Heap
 
 Things = list[tuple[int, int]]
 THINGS = st.lists(st.integers(0, 5)).map(lambda ranks: [(rank, place) for place, rank in enumerate(ranks)])

@@ -13,12 +13,12 @@ from styx_lab.errors import DataError
 from styx_lab.flow.pattern.after_match import NO_SKIP
 from styx_lab.flow.pattern.conditions import Condition
 from styx_lab.flow.pattern.parts import Part
-from styx_lab.operators.cep.build_automaton import build_automaton
-from styx_lab.operators.cep.reading import Reading
+from styx_lab.operators.cep.automaton.build import build_automaton
+from styx_lab.operators.cep.reading.reading import Reading
 from styx_lab.testing.cep.__main__ import main
-from styx_lab.testing.cep.answer import answer
 from styx_lab.testing.cep.case import Case, read_cases
-from styx_lab.testing.cep.condition import Event, condition_of, holds
+from tests.cep.plain.answer import answer
+from tests.cep.plain.condition import Event, condition_of, holds
 
 ANY = {"rel": "begin", "name": "a", "calls": []}
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from styx_lab.testing.cep.answer import answer
 from styx_lab.testing.cep.case import Case
+from tests.cep.plain.answer import answer
 
 CASES = Path(__file__).parent / "cases"
 REFUSED = {

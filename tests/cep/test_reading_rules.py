@@ -15,9 +15,9 @@ from styx_lab.errors import RunError
 from styx_lab.flow.pattern.after_match import NO_SKIP, AfterMatch
 from styx_lab.flow.pattern.conditions import Call, Where
 from styx_lab.flow.pattern.parts import Part, Quantifier, Relation
-from styx_lab.operators.cep.build_automaton import build_automaton
-from styx_lab.operators.cep.keyed_reading import KeyedReading
-from styx_lab.operators.cep.reading import Reading, wrapped
+from styx_lab.operators.cep.automaton.build import build_automaton
+from styx_lab.operators.cep.reading.keyed import KeyedReading
+from styx_lab.operators.cep.reading.reading import Reading, wrapped
 from tests.cep.reading_kit import LETTERS, Letter, holds, is_, read, told, word
 
 LOOP = Quantifier("loop", 1, None)

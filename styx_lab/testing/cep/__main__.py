@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         for case in read_cases(said.cases):
             if case.id.startswith(said.only):
-                sys.stdout.write(json.dumps(answer(case)) + "\n")
+                sys.stdout.write(json.dumps(answer(case, said.batch)) + "\n")
     except StyxError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

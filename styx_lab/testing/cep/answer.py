@@ -1,47 +1,57 @@
-"""The answer to a case: what a pattern gives, in neutral form.
+"""The answer to a case: what `detect` gives, in neutral form.
 
-Law: an error is told by its phase, as another system tells it.
+Laws: the size of the slices does not show (re-chunking); an error is told by its phase, as another system tells it.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
-from styx_lab.core.time import MAX_WATERMARK, MIN_WATERMARK
+import numpy as np
+
+from styx_lab.core.batch import Batch
+from styx_lab.core.events import ORIGIN, TIME
+from styx_lab.core.operator import OUT, Emission
+from styx_lab.core.time import MIN_WATERMARK
 from styx_lab.errors import DataError, FlowError, StyxError
-from styx_lab.operators.cep.automaton import Automaton
-from styx_lab.operators.cep.build_automaton import build_automaton
-from styx_lab.operators.cep.keyed_reading import KeyedReading
+from styx_lab.flow.pattern import Pattern
+from styx_lab.flow.steps import Detect, Port
+from styx_lab.flow.steps.detect import TIMED_OUT
+from styx_lab.operators.cep.compiled.operator import DetectOperator
 from styx_lab.testing.cep.case import Case
-from styx_lab.testing.cep.condition import Event, holds
-from styx_lab.testing.cep.pattern import after_match_of, parts_of
+from styx_lab.testing.cep.conditions import over_columns
+from styx_lab.testing.cep.events import Columns, columns_of, one_batch
+from styx_lab.testing.cuts import cut_at
 
 __all__ = ["answer"]
 
 _PATTERN: Final = "pattern"
 _RUNTIME: Final = "runtime"
-_PLACE: Final = "\0place"
-"""The name under which an event carries its place in the list; no field is called so."""
+_MOST: Final = 1_000_000
 
 
-def answer(case: Case) -> dict[str, Any]:
+def answer(case: Case, batch: int = 10_000) -> dict[str, Any]:
     """What comes out of a case's pattern: `id`, `matches`, `timeouts` and `late`, or `error`.
+
+    Args:
+        case: the case.
+        batch: how many places of the sequence a slice has.
 
     Raises:
         DataError: when what the pattern says is not of the form of a case.
     """
+    columns = columns_of(case)
     try:
-        automaton = build_automaton(parts_of(case.pattern), after_match_of(case.pattern))
+        operator = _operator(case, columns)
     except FlowError as error:
         return {"id": case.id, "error": _told(_PATTERN, error)}
-    except DataError as error:
-        raise DataError(str(error), where=f"case {case.id!r}, pattern") from error
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         hint = "compare it with a case that has an answer"
         problem = f"a pattern that says too little, or what it cannot: {error!r}"
         raise DataError(problem, where=f"case {case.id!r}, pattern", hint=hint) from error
     try:
-        return {"id": case.id, **_run(case, automaton)}
+        return {"id": case.id, **_Run(case, columns).run(operator, batch)}
     except StyxError as error:
         return {"id": case.id, "error": _told(_RUNTIME, error)}
 
@@ -50,46 +60,50 @@ def _told(phase: str, error: StyxError) -> dict[str, str]:
     return {"phase": phase, "class": type(error).__name__, "message": str(error)}
 
 
-def _run(case: Case, automaton: Automaton) -> dict[str, Any]:
-    order = None
-    if case.order is not None:
-        field = case.order
+def _operator(case: Case, columns: Columns) -> DetectOperator:
+    pattern = Pattern.from_json(over_columns(case.pattern, columns), where="pattern", columns=columns.dtypes)
+    by = None if case.order is None else next(iter(columns.fields.get(case.order, {}).values()), None)
+    step = Detect(
+        "detect",
+        (Port("events"),),
+        pattern,
+        (),
+        max_partials=_MOST,
+        on_error="fail",
+        order_by=by,
+        descending=case.descending and by is not None,
+    )
+    stream = columns.stream
+    return DetectOperator(step, stream, step.infer([stream]))
 
-        def order(event: Event) -> Any:
-            value: Any = event.get(field)
-            return value.encode("utf-16-be") if isinstance(value, str) else value
 
-    reading = KeyedReading[Event](automaton, holds, order=order, descending=case.descending)
-    matches: list[dict[str, Any]] = []
-    timeouts: list[dict[str, Any]] = []
-    late: list[int] = []
+class _Run:
+    """The results of a case so far."""
 
-    def move(mark: int) -> None:
-        for pair, emission in reading.watermark(mark):
-            assert isinstance(pair, tuple)
-            found = {part: [event[_PLACE] for event in events] for part, events in emission.parts.items()}
-            told, name = (matches, "match") if emission.kind == "match" else (timeouts, "partial")
-            told.append(
-                {
-                    "seq": len(matches) + len(timeouts),
-                    **({} if case.keyed is None else {"key": pair[1]}),
-                    name: found,
-                    "ts": emission.at,
-                    "wm": mark,
-                }
-            )
+    def __init__(self, case: Case, columns: Columns) -> None:
+        self._case = case
+        self._columns = columns
+        self._told: dict[str, list[dict[str, Any]]] = {OUT: [], TIMED_OUT: []}
+        self._late: list[int] = []
 
-    greatest = MIN_WATERMARK
-    for place, entry in enumerate(case.events):
-        if "wm" in entry:
-            move(entry["wm"])
-            continue
-        key = None if case.keyed is None else entry.get(case.keyed)
-        # True and 1 are two keys.
-        if not reading.event((isinstance(key, bool), key), {**entry, _PLACE: place}, entry["t"]):
-            late.append(place)
-        greatest = max(greatest, entry["t"])
-        if case.strategy == "bounded":
-            move(greatest - case.delay - 1)
-    move(MAX_WATERMARK)
-    return {"matches": matches, "timeouts": timeouts, "late": late}
+    def run(self, operator: DetectOperator, size: int) -> dict[str, Any]:
+        """Feed all events in slices."""
+        whole = one_batch(self._case, self._columns)
+        for (piece,) in cut_at([whole], np.arange(0, max(2 * len(self._case.events), 1), 2 * size)):
+            self._take(operator.process([piece]), operator.emitted, whole)
+        return {"matches": self._told[OUT], "timeouts": self._told[TIMED_OUT], "late": self._late}
+
+    def _take(self, emission: Emission, emitted: np.ndarray, whole: Batch) -> None:
+        marks = np.concatenate([np.array([MIN_WATERMARK], np.int64), whole.steps.mark])
+        before = len(self._told[OUT]) + len(self._told[TIMED_OUT])
+        for kind, (port, name) in enumerate(((OUT, "match"), (TIMED_OUT, "partial"))):
+            given = emission.ports[port]
+            turns = (before + np.flatnonzero(emitted == kind)).tolist()
+            at = marks[np.searchsorted(whole.steps.order, given.order, side="right")].tolist()
+            times = given.frame[TIME].to_physical().to_list()
+            for turn, mark, time, origin in zip(turns, at, times, given.frame[ORIGIN].to_list(), strict=True):
+                _, key, parts = json.loads(origin)[:3]
+                found = {part: [place for _, _, place in events] for part, events in parts.items()}
+                keyed = {} if self._case.keyed is None else {"key": self._columns.keys[key[0]]}
+                self._told[port].append({"seq": turn, **keyed, name: found, "ts": time, "wm": mark})
+        self._late += (emission.late_order // 2).tolist()

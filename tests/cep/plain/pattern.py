@@ -13,7 +13,7 @@ from styx_lab.errors import DataError, FlowError
 from styx_lab.flow.pattern.after_match import AfterMatch
 from styx_lab.flow.pattern.conditions import Both, Condition, Either
 from styx_lab.flow.pattern.parts import GROUP, Part, Quantifier, Relation
-from styx_lab.testing.cep.condition import condition_of, subtype
+from tests.cep.plain.condition import condition_of, subtype
 
 __all__ = ["after_match_of", "parts_of"]
 

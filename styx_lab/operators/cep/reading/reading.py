@@ -15,10 +15,10 @@ from typing import Any, Final, Generic, Literal, TypeVar
 
 from styx_lab.errors import RunError, StyxError
 from styx_lab.flow.pattern.conditions import Both, Call, Condition, Either, Negated, Where
-from styx_lab.operators.cep import trace
-from styx_lab.operators.cep.automaton import Automaton, Edge, State
-from styx_lab.operators.cep.heap import Heap
-from styx_lab.operators.cep.trace import START, Tracer, Tried
+from styx_lab.operators.cep.automaton.states import Automaton, Edge, State
+from styx_lab.operators.cep.reading import trace
+from styx_lab.operators.cep.reading.heap import Heap
+from styx_lab.operators.cep.reading.trace import START, Tracer, Tried
 
 __all__ = ["Emission", "EventId", "Holds", "Partial", "Reading", "wrapped"]
 
@@ -117,7 +117,7 @@ class Reading(Generic[E]):
 
     >>> from styx_lab.flow.pattern.after_match import NO_SKIP
     >>> from styx_lab.flow.pattern.parts import Part
-    >>> from styx_lab.operators.cep.build_automaton import build_automaton
+    >>> from styx_lab.operators.cep.automaton.build import build_automaton
     >>> any_two = build_automaton((Part("a", "begin"), Part("b", "next")), NO_SKIP)
     >>> reading = Reading[str](any_two, lambda leaf, event, accepted: True)
     >>> reading.take("x", 1), [(match.parts, match.at) for match in reading.take("y", 2)]

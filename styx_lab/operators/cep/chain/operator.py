@@ -15,20 +15,20 @@ import numpy as np
 import polars as pl
 
 from styx_lab.core.batch import Batch, Int64s
-from styx_lab.core.events import ARRIVAL, DETECTED, ORIGIN, TIME, canonical_json, origins
+from styx_lab.core.events import TIME
 from styx_lab.core.keys import KeyIndex
 from styx_lab.core.operator import LATE, OUT, Emission, Operator
-from styx_lab.core.schema import TIME_DTYPE
 from styx_lab.core.state import GROUP, State
 from styx_lab.flow.steps import Detect
-from styx_lab.flow.steps.detect import TIMED_OUT
 from styx_lab.flow.types import StreamType
-from styx_lab.operators.cep.compile import compile_pattern
-from styx_lab.operators.cep.match import PartialMatches, advance
+from styx_lab.operators.cep.chain.compile import compile_pattern
+from styx_lab.operators.cep.chain.match import PartialMatches, advance
+from styx_lab.operators.cep.found import AT, COLUMNS, FIRST, LENGTH, SLOT, STEP
+from styx_lab.operators.cep.matches import Layout, frame_of
 from styx_lab.operators.rows import EventRows
 from styx_lab.operators.values import Values, condition_names, truths, values_of
 
-__all__ = ["DetectOperator"]
+__all__ = ["ChainOperator"]
 
 _VERSION: Final = 1
 _MANY_KEYS: Final = 65_536  # fewer are not worth sweeping for
@@ -38,21 +38,23 @@ def _none() -> Int64s:
     return np.empty(0, np.int64)
 
 
-class DetectOperator(Operator):
-    """Runs a `Detect`.
+class ChainOperator(Operator):
+    """Runs a `Detect` whose partial matches never fork.
 
     State, per key: events that the watermark has not passed yet; partial matches; the rows of the events in them. All
     of it goes once no match can use it.
     """
 
-    def __init__(self, step: Detect, stream: StreamType, output: StreamType) -> None:
+    def __init__(self, step: Detect, stream: StreamType, outputs: Mapping[str, StreamType]) -> None:
         self._step = step
         self._program = compile_pattern(step.pattern)
         self._stream = stream
-        self._output = output.schema
-        self._timed_out = step.infer([stream])[TIMED_OUT].schema
-        self._parts = step.parts(stream)
+        self._output = outputs[OUT].schema
         self._columns = dict(step.columns)
+        parts = step.pattern.columns
+        fields = (*dict(stream.columns), TIME)
+        self._layout = Layout(step.name, parts, {name: number for number, name in enumerate(parts)}, fields)
+        self._part_of = np.repeat(np.arange(len(parts)), [last - first for first, last in self._program.slices])
         self._conditions = condition_names(self._program.conditions)
         self._reset()
 
@@ -77,16 +79,13 @@ class DetectOperator(Operator):
         dead = [letters for letters in (taken.dead, made.dead) if letters is not None]
         counts = {"matches": len(made.batch)} | ({"dead_matches": len(made.dead_order)} if len(made.dead_order) else {})
         return Emission(
-            {OUT: made.batch, LATE: batch.keep(late), TIMED_OUT: self._nothing(batch)},
+            {OUT: made.batch, LATE: batch.keep(late)},
             dead=pl.concat(dead) if dead else None,
             dead_order=taken.dead_order,
             lost_order=made.dead_order,
             late_order=batch.order[late],
             counts=counts,
         )
-
-    def _nothing(self, batch: Batch) -> Batch:
-        return Batch(pl.DataFrame(schema=self._timed_out), _none(), batch.before, batch.steps)
 
     def _take(self, taken: Values) -> None:
         frame = taken.batch.frame
@@ -124,38 +123,20 @@ class DetectOperator(Operator):
             strict=self._program.strict,
             within_ms=self._program.within_ms,
         )
-        slots = self._slots[arranged][completed]
-        due = batch.steps.due(times[completed])
+        length = self._program.length
+        found = np.zeros((len(completed), COLUMNS), np.int64)
+        found[:, STEP] = batch.steps.due(times[completed])
+        found[:, SLOT], found[:, AT] = self._slots[arranged][completed], times[completed]
+        found[:, FIRST], found[:, LENGTH] = np.arange(len(completed)) * length, length
+        events = np.column_stack([np.tile(self._part_of, len(completed)), numbers.ravel()])
         waiting = ~ripe
         self._times, self._slots = self._times[waiting], self._slots[waiting]
         self._masks, self._numbers = self._masks[waiting], self._numbers[waiting]
-        frame = self._matches(slots, numbers, times[completed], batch.steps.clock[due])
+        frame = pl.DataFrame(schema=self._output)
+        if len(found):
+            frame = frame_of(self._layout, self._output, found, events, self._rows, self._keys, batch)
         self._forget(batch.after)
-        return Batch(frame, batch.steps.order[due], batch.before, batch.steps)
-
-    def _matches(self, slots: Int64s, numbers: np.ndarray, times: Int64s, clock: Int64s) -> pl.DataFrame:
-        if not len(slots):
-            return pl.DataFrame(schema=self._output)
-        taken = [self._rows.find(numbers[:, state]) for state in range(self._program.length)]
-        fields = list(self._stream.columns)
-        parts = []
-        for part, (first, last) in zip(self._step.pattern.parts, self._program.slices, strict=True):
-            if part.quantifier.kind != "single":
-                columns = [
-                    pl.concat_list([pl.lit(taken[state][name]) for state in range(first, last)]).alias(name)
-                    for name in [*dict(fields), TIME]
-                ]
-            else:
-                columns = [pl.lit(taken[first][name]).alias(name) for name in [*dict(fields), TIME]]
-            parts.append(pl.struct(columns).alias(part.column))
-        keys = self._keys.frame(slots, self._output)
-        return keys.with_columns(
-            *parts,
-            pl.Series(TIME, times).cast(TIME_DTYPE),
-            pl.Series(ARRIVAL, clock).cast(TIME_DTYPE),
-            pl.Series(DETECTED, clock).cast(TIME_DTYPE),
-            pl.Series(ORIGIN, self._origins(keys, taken), pl.String),
-        )
+        return Batch(frame, batch.steps.order[found[:, STEP]], batch.before, batch.steps)
 
     def _with_columns(self, matched: Batch) -> Values:
         """The matches with the columns that the flow asks for, over their parts."""
@@ -164,17 +145,6 @@ class DetectOperator(Operator):
         values = values_of(self._step.name, matched, self._columns)
         frame = values.batch.frame.with_columns(values.frame.get_columns()).select(list(self._output))
         return Values(values.batch.with_frame(frame), values.frame, values.dead, values.dead_order)
-
-    def _origins(self, keys: pl.DataFrame, taken: Sequence[pl.DataFrame]) -> list[str]:
-        places = [origins(rows) for rows in taken]
-        made = []
-        for match, key in enumerate(keys.rows()):
-            parts = {
-                part.column: [places[state][match] for state in range(first, last)]
-                for part, (first, last) in zip(self._step.pattern.parts, self._program.slices, strict=True)
-            }
-            made.append(canonical_json([self._step.name, key, parts]).decode())
-        return made
 
     def _forget(self, watermark: int) -> None:
         """Let go of rows and keys that nothing can use, once they are more than half of all."""

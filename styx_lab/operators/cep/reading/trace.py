@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from styx_lab.flow.pattern.conditions import Call, Where
-from styx_lab.operators.cep.automaton import Edge
+from styx_lab.operators.cep.automaton.states import Edge
 
 __all__ = [
     "START",

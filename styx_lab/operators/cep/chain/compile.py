@@ -9,21 +9,14 @@ so far.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
-from operator import and_, or_
-from typing import Final
 
 import numpy as np
-import polars as pl
 
 from styx_lab.errors import FlowError
 from styx_lab.flow.expression import Expression
-from styx_lab.flow.pattern import Both, Condition, Either, Negated, Part, Pattern, Where
-from styx_lab.flow.pattern.lookback import folds_of
+from styx_lab.flow.pattern import Both, Part, Pattern, Where
 
 __all__ = ["Program", "compile_pattern"]
-
-_KNOWN: Final = ("begin", "next", "followed_by")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,11 +65,7 @@ def compile_pattern(pattern: Pattern) -> Program:
 
 
 def _conditions(part: Part) -> tuple[Expression, ...]:
-    """What must hold for an event of the part; this matcher knows counts and expressions."""
-    quantifier = part.quantifier
-    counted = quantifier.kind != "loop" and quantifier.least == quantifier.most and quantifier.inner != "any"
-    if not counted or quantifier.optional or part.group or part.gap_ms or part.relation not in _KNOWN:
-        raise FlowError("the matcher does not know this part", where=part.where, hint=", ".join(_KNOWN))
+    """The expressions that must all hold for an event of the part (`choice.py` lets no other condition come here)."""
     match part.condition:
         case None:
             return ()
@@ -84,18 +73,4 @@ def _conditions(part: Part) -> tuple[Expression, ...]:
             return (part.condition.expression,)
         case Both() if all(isinstance(one, Where) for one in part.condition.of):
             return tuple(one.expression for one in part.condition.of if isinstance(one, Where))
-        case _:
-            return (Expression.of(_joined(part.condition, part.where), where=part.where),)
-
-
-def _joined(condition: Condition, where: str) -> pl.Expr:
-    match condition:
-        case Where() if not folds_of(condition.expression):
-            return condition.expression.stages.last.fill_null(value=False)
-        case Both():
-            return reduce(and_, [_joined(one, where) for one in condition.of], pl.lit(value=True))
-        case Either():
-            return reduce(or_, [_joined(one, where) for one in condition.of], pl.lit(value=False))
-        case Negated():
-            return ~_joined(condition.of, where)
-    raise FlowError("the matcher does not know this condition", where=where, hint="an expression over the event")
+    raise FlowError("the matcher of chains does not know this condition", where=part.where, got=part.condition)

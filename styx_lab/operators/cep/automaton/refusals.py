@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from styx_lab.errors import FlowError
 from styx_lab.flow.pattern.after_match import AfterMatch
 from styx_lab.flow.pattern.parts import Part
-from styx_lab.operators.cep.automaton import State
+from styx_lab.operators.cep.automaton.states import State
 
 __all__ = [
     "END_STATE",

@@ -13,8 +13,7 @@ from styx_lab.errors import FlowError
 from styx_lab.flow.pattern.after_match import AfterMatch
 from styx_lab.flow.pattern.conditions import Condition, Negated
 from styx_lab.flow.pattern.parts import Part
-from styx_lab.operators.cep.automaton import Automaton, Edge, State
-from styx_lab.operators.cep.refusals import (
+from styx_lab.operators.cep.automaton.refusals import (
     END_STATE,
     refuse_long_gaps,
     refuse_names,
@@ -23,7 +22,8 @@ from styx_lab.operators.cep.refusals import (
     refuse_unending_not,
     round_without_event,
 )
-from styx_lab.operators.cep.spots import Chain, Spot, both, maybe_unless, unless
+from styx_lab.operators.cep.automaton.spots import Chain, Spot, both, maybe_unless, unless
+from styx_lab.operators.cep.automaton.states import Automaton, Edge, State
 
 __all__ = ["build_automaton"]
 

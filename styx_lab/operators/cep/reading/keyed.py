@@ -12,9 +12,9 @@ from typing import Any, Generic, TypeVar
 
 from styx_lab.core.time import MIN_WATERMARK
 from styx_lab.errors import RunError
-from styx_lab.operators.cep.automaton import Automaton
-from styx_lab.operators.cep.reading import Emission, Holds, Reading, wrapped
-from styx_lab.operators.cep.trace import Entry
+from styx_lab.operators.cep.automaton.states import Automaton
+from styx_lab.operators.cep.reading.reading import Emission, Holds, Reading, wrapped
+from styx_lab.operators.cep.reading.trace import Entry
 
 __all__ = ["KeyedReading"]
 
@@ -35,7 +35,7 @@ class KeyedReading(Generic[E]):
 
     >>> from styx_lab.flow.pattern.after_match import NO_SKIP
     >>> from styx_lab.flow.pattern.parts import Part
-    >>> from styx_lab.operators.cep.build_automaton import build_automaton
+    >>> from styx_lab.operators.cep.automaton.build import build_automaton
     >>> any_two = build_automaton((Part("a", "begin"), Part("b", "next")), NO_SKIP)
     >>> keys = KeyedReading[str](any_two, lambda leaf, event, accepted: True)
     >>> keys.event("k", "y", 2), keys.event("k", "x", 1), keys.event("other", "z", 1)

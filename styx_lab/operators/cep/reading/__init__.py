@@ -1,0 +1,1 @@
+"""The slow, obvious reading of an automaton: reading (one key), keyed (event time), heap, trace (what happened)."""
