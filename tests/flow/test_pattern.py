@@ -193,6 +193,13 @@ def test_what_an_expression_over_a_look_back_cannot_do_is_named_where_it_is_said
         A.where('amount > "_matched(""a"")[""amount""].sum()"')
 
 
+def test_a_look_back_outside_a_pattern_is_refused() -> None:
+    with pytest.raises(ExpressionError, match="only a condition of a pattern"):
+        payments().filter(col("amount") > matched("a").amount.sum())
+    with pytest.raises(AttributeError, match="it has first"):
+        matched("a").amount.std()
+
+
 def test_a_match_has_a_column_for_each_part_that_takes_events() -> None:
     group = Pattern.begin("x").next("y")
     pattern = A.followed_by(group).times(2).next("c").optional().next("d").not_followed_by("n").within("1m")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from xml.etree import ElementTree
 
 from hypothesis import given
@@ -82,7 +83,13 @@ def test_every_pattern_can_be_drawn_and_always_alike(pattern: Pattern) -> None:
         assert (f"not {part.name}" if part.is_not else part.name) in texts
     root = ElementTree.fromstring(diagram.svg)
     wide, high = float(root.attrib["width"]), float(root.attrib["height"])
+    boxes = []
     for box in root.iter(f"{SVG}rect"):
         x, y, w, h = (float(box.attrib[name]) for name in ("x", "y", "width", "height"))
         assert 0 <= x < x + w <= wide
         assert 0 <= y < y + h <= high
+        boxes.append((x, y, x + w, y + h))
+    # Of two boxes one is inside the other, or they are apart.
+    for (a, b, c, d), (e, f, g, h) in combinations(boxes, 2):
+        inside = a < e < g < c and b < f < h < d
+        assert inside or c < e or g < a

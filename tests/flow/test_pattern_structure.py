@@ -190,6 +190,13 @@ def test_what_is_odd_and_taken(name: str, make: Callable[[], Pattern]) -> None:
         ("a not first, behind a not", lambda: Pattern.begin(OPTIONAL).not_next("m").not_next("n").next("c"), "'m'"),
         ("a not first, at the end", lambda: Pattern.begin(OPTIONAL).not_followed_by("n").within("9ms"), "'n'"),
         ("a not first, in a group", lambda: Pattern.begin(Pattern.begin(OPTIONAL).not_next("n").next("b")), "'n'"),
+        (
+            "greedy with until behind a not, over an optional part",
+            lambda: (
+                A.not_followed_by("n").next("o").optional().next("b").one_or_more().greedy().optional().until("x > 1")
+            ),
+            "'b'",
+        ),
         ("a round's window", lambda: Pattern.begin(A.times(1, window="9s")).times(2).within("1s"), "'a'"),
     ],
 )

@@ -177,6 +177,13 @@ class Expression:
         missing = sorted(self.columns() - schema.keys())
         if not missing:
             return
+        if missing[0].startswith("_matched("):
+            raise ExpressionError(
+                "only a condition of a pattern can look back at what a match has taken",
+                where=where,
+                got=missing[0][1:],
+                hint="Pattern.begin('a').next('b').where(col('amount') > matched('a').amount.sum())",
+            )
         near = get_close_matches(missing[0], schema, n=3)
         there = f"the columns are {', '.join(schema)}" if schema else "there are no columns"
         raise ExpressionError(

@@ -96,6 +96,10 @@ class MatchedField:
         """The greatest; null where there is nothing."""
         return self._fold("max")
 
+    def __getattr__(self, name: str) -> NoReturn:
+        what = f"matched({self.part!r}).{self.column} has no {name}"
+        raise AttributeError(f"{what}; it has first(), last(), sum(), mean(), min() and max()")
+
     def _fold(self, word: FoldWord) -> pl.Expr:
         return pl.col(Fold(self.part, word, self.column).name)
 
