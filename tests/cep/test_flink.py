@@ -1,4 +1,4 @@
-"""Law (oracle): patterns mean what Apache Flink CEP means, order included. The answers here were recorded from Flink 2.3."""
+"""Law (oracle): patterns mean what Apache Flink CEP 2.3 means, order of output included; its answers are recorded."""
 
 from __future__ import annotations
 
@@ -72,10 +72,11 @@ def test_what_flink_hangs_or_dies_on_is_refused(name: str) -> None:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("portion", range(len(PORTIONS)))
 def test_flink_gives_the_same_for_cases_at_random(portion: int, size: int) -> None:
-    differ = [
-        name
-        for name in PORTIONS[portion]
-        if view(answer(Case.of(RANDOM[name]), size), RANDOM[name]["events"])
-        != view(RANDOM_RESULTS[name], RANDOM[name]["events"])
-    ]
-    assert differ == []
+    assert [name for name in PORTIONS[portion] if not _same(name, size)] == []
+
+
+def _same(name: str, size: int) -> bool:
+    ours, flink, events = answer(Case.of(RANDOM[name]), size), RANDOM_RESULTS[name], RANDOM[name]["events"]
+    if flink.get("error", {}).get("class") == "NullPointerException":
+        return "error" in ours  # Flink takes such a pattern and dies of it; ours is refused when built
+    return view(ours, events) == view(flink, events)

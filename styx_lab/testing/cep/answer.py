@@ -21,7 +21,7 @@ from styx_lab.flow.steps.detect import TIMED_OUT
 from styx_lab.operators.cep.compiled.operator import DetectOperator
 from styx_lab.testing.cep.case import Case
 from styx_lab.testing.cep.conditions import over_columns
-from styx_lab.testing.cep.events import Columns, columns_of, one_batch
+from styx_lab.testing.cep.events import Columns, check_order, columns_of, one_batch
 from styx_lab.testing.cuts import cut_at
 
 __all__ = ["answer"]
@@ -89,6 +89,7 @@ class _Run:
     def run(self, operator: DetectOperator, size: int) -> dict[str, Any]:
         """Feed all events in slices."""
         whole = one_batch(self._case, self._columns)
+        check_order(self._case)
         for (piece,) in cut_at([whole], np.arange(0, max(2 * len(self._case.events), 1), 2 * size)):
             self._take(operator.process([piece]), operator.emitted, whole)
         return {"matches": self._told[OUT], "timeouts": self._told[TIMED_OUT], "late": self._late}

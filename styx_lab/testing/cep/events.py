@@ -22,7 +22,7 @@ from styx_lab.errors import DataError
 from styx_lab.flow.types import StreamType, raw_type
 from styx_lab.testing.cep.case import Case
 
-__all__ = ["KINDS", "Columns", "columns_of", "kind_of", "one_batch"]
+__all__ = ["KINDS", "Columns", "check_order", "columns_of", "kind_of", "one_batch"]
 
 KINDS: Final[Mapping[str, pl.DataType]] = {"number": pl.Float64(), "text": pl.String(), "truth": pl.Boolean()}
 _SUBJECT: Final = "of the events"
@@ -107,6 +107,25 @@ def one_batch(case: Case, columns: Columns) -> Batch:
     data[PARTITION] = pl.Series([0] * len(events), dtype=pl.Int32)
     data[OFFSET] = pl.Series(places)
     return Batch(pl.DataFrame(data), 2 * places, steps=_steps(case))
+
+
+def check_order(case: Case) -> None:
+    """See that events of one key and one time can be put in order; `detect` puts those without a value last.
+
+    Raises:
+        DataError: when two are of no value, or of two kinds, as a comparator cannot compare them.
+    """
+    if case.order is None:
+        return
+    kinds: dict[str, list[str]] = {}
+    for event in case.events:
+        if "wm" not in event:
+            value = event.get(case.order)
+            known = kinds.setdefault(json.dumps([_key(case, event), event["t"]]), [])
+            known.append("nothing" if value is None else kind_of(value))
+            if len(known) > 1 and (len(set(known)) > 1 or "nothing" in known):
+                where = f"case {case.id!r}, comparator {case.order!r}"
+                raise DataError("events of one time cannot be put in order", where=where, got=sorted(known))
 
 
 def _steps(case: Case) -> Steps:

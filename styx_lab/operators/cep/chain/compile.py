@@ -69,8 +69,8 @@ def _conditions(part: Part) -> tuple[Expression, ...]:
     match part.condition:
         case None:
             return ()
-        case Where() if not folds_of(part.condition.expression):
+        case Where():
             return (part.condition.expression,)
-        case Both() if all(isinstance(one, Where) and not folds_of(one.expression) for one in part.condition.of):
+        case Both() if all(isinstance(one, Where) for one in part.condition.of):
             return tuple(one.expression for one in part.condition.of if isinstance(one, Where))
     raise FlowError("the matcher of chains does not know this condition", where=part.where, got=part.condition)

@@ -27,7 +27,8 @@ DONE, ASKS, TOO_MANY, MISSED, SKIPPED_TO_FIRST = range(5)
 NO_ID: Final = 2**63 - 1
 """The id of the start partial match: greater than all."""
 
-# The columns of a partial match (and of a held back one: its time stands in LAST, its state is not used).
+# The columns of a partial match (and of a completed one: its time stands in LAST, and its STATE is 1 until it is
+# first tried to be let out, then 0: it is held back).
 ID, STATE, NODE, START, LAST = range(5)
 # Of a node.
 PARENT, NUMBER, PART, SEQUENCE, USES, DEPTH = range(6)
@@ -268,7 +269,7 @@ def _emit(kind, node, step, slot, time, silent, nodes, out, out_events, scalars)
 
 @njit(cache=True)
 def _let_out(  # type: ignore[no-untyped-def]  # noqa: PLR0913
-    queue, queued, waiting, waits, fresh_from, release, silent, step, slot, tables, nodes, out, out_events, scalars
+    queue, queued, waiting, waits, release, silent, step, slot, tables, nodes, out, out_events, scalars
 ):  # fmt: skip  # pragma: no cover
     """Let completed matches out as the skip strategy says.
 
@@ -281,7 +282,7 @@ def _let_out(  # type: ignore[no-untyped-def]  # noqa: PLR0913
         if skip != NO_SKIP and queued > 0 and queue[0, ID] < waiting[0, ID]:
             break
         identity, node, time = waiting[0, ID], waiting[0, NODE], waiting[0, LAST]
-        fresh = waiting[0, STATE] == fresh_from
+        fresh = waiting[0, STATE] == 1
         waits = poll(waiting, waits)
         bound = -1
         if skip == TO_NEXT:
@@ -314,6 +315,8 @@ def _let_out(  # type: ignore[no-untyped-def]  # noqa: PLR0913
         by_silence = silent or not fresh
         _emit(0, node, step, slot, time if fresh else max(time, release), by_silence, nodes, out, out_events, scalars)
         _let_go(node, nodes, scalars)
+    for place in range(waits):
+        waiting[place, STATE] = 0
     return queued, waits, DONE
 
 
@@ -349,7 +352,7 @@ def _times_out(first, count, time, tables, pool):  # type: ignore[no-untyped-def
 
 @njit(cache=True)
 def _advance(  # type: ignore[no-untyped-def]  # noqa: PLR0913
-    slot, time, step, stamp, tables, slots, pool, free, nodes, scalars, queue, waiting, done, lost, row, out, out_events
+    slot, time, step, tables, slots, pool, free, nodes, scalars, queue, waiting, done, lost, row, out, out_events
 ):  # fmt: skip  # pragma: no cover
     """Bring a key to a time at which some of its partial matches have timed out; there is room for all."""
     first, count = slots[slot, QUEUE], slots[slot, QUEUED]
@@ -366,7 +369,7 @@ def _advance(  # type: ignore[no-untyped-def]  # noqa: PLR0913
             continue
         newest = max(newest, deadline)
         if tables.states[row[STATE], 0] == PENDING:
-            row[STATE], row[LAST] = stamp, deadline
+            row[STATE], row[LAST] = 1, deadline
             completed = add(done, completed, row)
         else:
             lost[gone, 0], lost[gone, 1] = row[NODE], deadline
@@ -375,7 +378,7 @@ def _advance(  # type: ignore[no-untyped-def]  # noqa: PLR0913
     for place in range(completed):
         waits = add(waiting, waits, done[place])
     queued, waits, ended = _let_out(
-        queue, queued, waiting, waits, stamp, newest, True, step, slot, tables, nodes, out, out_events, scalars
+        queue, queued, waiting, waits, newest, True, step, slot, tables, nodes, out, out_events, scalars
     )
     for place in range(gone):
         if tables.rules[TIMEOUTS]:
@@ -439,7 +442,7 @@ def _drop_beyond(queue, queued, tables, nodes, scalars):  # type: ignore[no-unty
 
 @njit(cache=True)
 def _commit(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913
-    slot, event, found, results, step, stamp, tables, events, slots, pool, free, nodes, work, scalars,
+    slot, event, found, results, step, tables, events, slots, pool, free, nodes, work, scalars,
     queue, waiting, done, row, out, out_events,
 ):  # fmt: skip  # pragma: no cover
     """Make what `_explore` found true; there is room for all."""
@@ -469,7 +472,7 @@ def _commit(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913
                     slots[slot, STARTED] = 1
             taken = made if what > 0 else node
             if states[target, 0] == FINAL:
-                row[ID], row[STATE], row[NODE], row[START], row[LAST] = number, stamp, taken, started, time
+                row[ID], row[STATE], row[NODE], row[START], row[LAST] = number, 1, taken, started, time
                 nodes[taken, USES] += 1
                 completed = add(done, completed, row)
             elif not discard:
@@ -497,7 +500,7 @@ def _commit(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913
     ended = DONE
     if waits > 0:
         queued, waits, ended = _let_out(
-            queue, queued, waiting, waits, stamp, time, False, step, slot, tables, nodes, out, out_events, scalars
+            queue, queued, waiting, waits, time, False, step, slot, tables, nodes, out, out_events, scalars
         )
     scalars[LIVING] += queued - max(count, 1)
     if queued == 1:
@@ -592,7 +595,7 @@ def run(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913,PLR0915
     stack_f, stack_i, stack_n = np.zeros(64, np.float64), np.zeros(64, np.int64), np.zeros(64, np.bool_)
     chain = np.zeros(max(64, scalars[DEEPEST] + 1), np.int64)
     work = Work(node_floats, node_ints, node_nulls, answers, answered, asked, stack_f, stack_i, stack_n, chain)
-    i, step, stamp, status = scalars[EVENT], scalars[STEP_AT], 0, DONE
+    i, step, status = scalars[EVENT], scalars[STEP_AT], DONE
     while step < len(marks) and status == DONE:
         if scalars[TOUCHES] == 0:
             while step < len(marks) and not (
@@ -613,12 +616,11 @@ def run(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913,PLR0915
             if slots[slot, ADVANCED] != time:
                 slots[slot, ADVANCED] = time
                 if _times_out(slots[slot, QUEUE], slots[slot, QUEUED], time, tables, pool):
-                    stamp += 1
                     queue, waiting, done, lost, pool, out, out_events = _room_for_key(
                         slot, 0, 0, slots, pool, nodes, scalars, queue, waiting, done, lost, out, out_events
                     )
                     status = _advance(
-                        slot, time, step, stamp, tables, slots, pool, free, nodes, scalars,
+                        slot, time, step, tables, slots, pool, free, nodes, scalars,
                         queue, waiting, done, lost, row, out, out_events,
                     )  # fmt: skip
                     if status != DONE:
@@ -657,9 +659,8 @@ def run(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913,PLR0915
             queue, waiting, done, lost, pool, out, out_events = _room_for_key(
                 slot, found, depth, slots, pool, nodes, scalars, queue, waiting, done, lost, out, out_events
             )
-            stamp += 1
             status = _commit(
-                slot, i, found, results, step, stamp, tables, events, slots, pool, free, nodes, work, scalars,
+                slot, i, found, results, step, tables, events, slots, pool, free, nodes, work, scalars,
                 queue, waiting, done, row, out, out_events,
             )  # fmt: skip
             if scalars[DEEPEST] >= len(chain):
@@ -685,12 +686,11 @@ def run(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913,PLR0915
         for place in range(scalars[TOUCHES]):
             slot = touched[place, 0]
             if _times_out(slots[slot, QUEUE], slots[slot, QUEUED], mark, tables, pool):
-                stamp += 1
                 queue, waiting, done, lost, pool, out, out_events = _room_for_key(
                     slot, 0, 0, slots, pool, nodes, scalars, queue, waiting, done, lost, out, out_events
                 )
                 status = _advance(
-                    slot, mark, step, stamp, tables, slots, pool, free, nodes, scalars,
+                    slot, mark, step, tables, slots, pool, free, nodes, scalars,
                     queue, waiting, done, lost, row, out, out_events,
                 )  # fmt: skip
                 if status != DONE:
