@@ -269,7 +269,9 @@ def test_every_link_is_in_every_form(drawn: Flow) -> None:
     titles = {title.text or "" for title in root.iter(f"{SVG}title")}
     for link in links(drawn):
         assert any(title.startswith(f"{link.port} → {link.reader}: ") for title in titles)
-    assert any(isinstance(step, WindowStep) for step in drawn.steps) == ("BusinessEvent" in text(drawn))
+    # A flow that is too wide for lines says its links in words, without what goes over them.
+    windows = any(isinstance(step, WindowStep) for step in drawn.steps)
+    assert windows == ("BusinessEvent" in text(drawn)) or "←" in text(drawn)
 
 
 def test_more_links_than_an_eye_can_follow_are_named_instead() -> None:
