@@ -25,6 +25,7 @@ from styx_lab.testing import ENGINES, Script, check_operator, check_source
 from styx_lab.testing.strategies import interrupted, scripts
 from tests.engines.kit import no_model
 from tests.laws.kit import FEWER, SIZES, assert_nothing_silent, assert_same, play
+from tests.laws.steps import Clocked, ClockedAlone
 from tests.laws.verbs import Case
 
 pytestmark = pytest.mark.laws
@@ -38,7 +39,7 @@ WINDOWS = [
 
 
 def payments(name: str = "payments", **how: Any) -> Any:
-    return styx.source(name, schema=SCHEMA, time="ts", key="card_id", **{"max_delay": "20ms", **how})
+    return styx.source(name, schema=SCHEMA, time="ts", **{"key": "card_id", "max_delay": "20ms", **how})
 
 
 def counted(name: str, stream: Any, window: Any = WINDOWS[0], **how: Any) -> Case:
@@ -46,6 +47,14 @@ def counted(name: str, stream: Any, window: Any = WINDOWS[0], **how: Any) -> Cas
     windows = stream.window(window, clock="processing", n=agg.count(), total=agg.sum("amount"), **how)
     again = windows.window(styx.Tumbling("50ms"), name="again", results=agg.count())
     flow = styx.flow(name, windows.to("out"), again.to("sums"), again.late.to("late"), stream.to("raw"))
+    return Case(name, flow, by_arrival=True, sources=tuple(step.name for step in flow.sources))
+
+
+def clocked(name: str, stream: Any, **others: Any) -> Case:
+    """A process with timers of both kinds, and windows of event time behind it, for which nothing is late."""
+    process = stream.process(Clocked if others else ClockedAlone, others=others)
+    again = process.window(styx.Tumbling("50ms"), name="again", results=agg.count())
+    flow = styx.flow(name, process.to("out"), again.to("sums"), again.late.to("late"), stream.to("raw"))
     return Case(name, flow, by_arrival=True, sources=tuple(step.name for step in flow.sources))
 
 
@@ -70,6 +79,11 @@ CASES = [
     counted("cooled", payments().cooldown("9ms")),
     counted("as-of", payments().asof_join(payments("refunds"))),
     counted("matched", payments().detect(PATTERN).with_columns(amount="CAST(1.5 AS DOUBLE)")),
+    clocked("process", payments()),
+    clocked("process-without-key", payments(key=())),
+    clocked("process-of-two", payments(idle_after="30s"), refund=payments("refunds", idle_after="30s")),
+    clocked("process-of-a-union", two_sources().filter("tries > 1")),
+    counted("of-a-process", payments().process(ClockedAlone).with_columns(tries="n")),
     counted("windows-of-event-time", payments().window(styx.Tumbling("10ms"), name="first", amount=agg.sum("amount"))),
 ]
 
@@ -111,9 +125,11 @@ def test_the_laws(case: Case, data: st.DataObject) -> None:
 def test_the_kit(data: st.DataObject) -> None:
     window = data.draw(st.sampled_from(WINDOWS))
     stream = payments()
-    flow = styx.flow("f", stream.window(window, clock="processing", n=agg.count(), last=agg.last("tries")).to("out"))
+    windows = stream.window(window, clock="processing", n=agg.count(), last=agg.last("tries"))
+    flow = styx.flow("f", windows.to("out"), stream.process(ClockedAlone).to("clocked"))
     script = data.draw(with_ticks(data.draw(scripts(bound_ms=20)), ("payments",)))
-    check_operator(lambda: build(flow.step("window"), flow, flow.types(), no_model), script.batch(stream))
+    for name in ("window", "process"):
+        check_operator(lambda step=name: build(flow.step(step), flow, flow.types(), no_model), script.batch(stream))
 
 
 EVENTS = st.lists(
@@ -259,8 +275,8 @@ def test_a_recording_of_a_form_to_come_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_it_is_stored_with_its_flow(case: Case) -> None:
     assert Flow.from_json(case.flow.to_json()) == case.flow
-    window = next(step for step in case.flow.steps if step.name == "window")
-    assert "of processing time" in window.summary()
+    step = next(step for step in case.flow.steps if step.name in ("window", "process") and step.wants_ticks)
+    assert "of processing time" in step.summary()
 
 
 def test_what_makes_no_sense_is_refused() -> None:
