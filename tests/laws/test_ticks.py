@@ -62,6 +62,10 @@ def two_sources() -> Any:
     return payments(idle_after="30s").union(payments("refunds", idle_after="30s"))
 
 
+def joined(window: Any, **how: Any) -> Any:
+    return payments().window_join(payments("refunds"), window, clock="processing", name="first", **how)
+
+
 PATTERN = Pattern.begin("two").where("status = 'declined'").times(2).within("100ms")
 CASES = [
     *(counted(window.kind, payments(), window) for window in WINDOWS),
@@ -79,6 +83,15 @@ CASES = [
     counted("cooled", payments().cooldown("9ms")),
     counted("as-of", payments().asof_join(payments("refunds"))),
     counted("matched", payments().detect(PATTERN).with_columns(amount="CAST(1.5 AS DOUBLE)")),
+    counted("window-join", joined(styx.Tumbling("20ms"))),
+    counted("window-join-full", joined(styx.Session("15ms"), how="full")),
+    counted("window-join-early", joined(styx.Tumbling("30ms"), trigger=styx.Every("7ms"), discarding=True)),
+    counted(
+        "co-group",
+        payments()
+        .co_group(payments("refunds"), styx.Sliding("30ms", every="10ms"), clock="processing", name="first")
+        .with_columns(amount="CAST(1.5 AS DOUBLE)"),
+    ),
     clocked("process", payments()),
     clocked("process-without-key", payments(key=())),
     clocked("process-of-two", payments(idle_after="30s"), refund=payments("refunds", idle_after="30s")),
@@ -188,6 +201,30 @@ def test_windows_are_the_definition(window: Any, plain: Any, entries: list[tuple
     assert edges == plain(entries, length)
 
 
+SIDES = st.lists(
+    st.tuples(st.sampled_from(["payments", "refunds", "tick"]), st.sampled_from("ab"), st.integers(0, 60)), max_size=20
+)
+
+
+@FEWER
+@given(entries=SIDES)
+def test_a_window_join_is_the_definition(entries: list[tuple[str, str, int]]) -> None:
+    """Each pair of one key whose events were taken in one window of the clock, whatever the event times."""
+    script, sides = Script(), {"payments": [], "refunds": []}
+    # Sources are merged by their times of arrival.
+    for place, (source, key, at) in enumerate(sorted(entries, key=lambda one: one[2])):
+        if source == "tick":
+            script = script.tick(at, source="payments")
+            continue
+        sides[source].append((key, at // 20 * 20, place))
+        script = script.event({"ts": 50 - place, "card_id": key, "tries": place}, arrival=at, source=source)
+    rows = script.end().run(styx.flow("f", joined(WINDOWS[0]).to("out")), batch=3).rows("out")
+    found = [(row["card_id"], ms(row["window_start"]), row["tries"], row["tries_right"]) for row in rows]
+    expected = [(*left, right[2]) for left in sides["payments"] for right in sides["refunds"] if left[:2] == right[:2]]
+    assert sorted(found) == sorted(expected)
+    assert [start for _, start, *_ in found] == sorted(start for _, start, *_ in found)
+
+
 def ms(text: str) -> int:
     # All times here are within the first second of 1970.
     assert text.startswith("1970-01-01T00:00:00")
@@ -275,7 +312,7 @@ def test_a_recording_of_a_form_to_come_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_it_is_stored_with_its_flow(case: Case) -> None:
     assert Flow.from_json(case.flow.to_json()) == case.flow
-    step = next(step for step in case.flow.steps if step.name in ("window", "process") and step.wants_ticks)
+    step = next(step for step in case.flow.steps if step.wants_ticks)
     assert "of processing time" in step.summary()
 
 
@@ -289,6 +326,12 @@ def test_what_makes_no_sense_is_refused() -> None:
         window = how.pop("window", WINDOWS[0])
         with pytest.raises(FlowError, match=said):
             payments().window(window, clock="processing", n=agg.count(), **how)
+    for how, said in [({"allowed_lateness": "5ms"}, "nothing is late"), ({"clock": "wall"}, "no such clock")]:
+        for verb in ("window_join", "co_group"):
+            with pytest.raises(FlowError, match=said):
+                getattr(payments(), verb)(payments("refunds"), WINDOWS[0], **{"clock": "processing", **how})
+    with pytest.raises(FlowError, match="these are of processing time"):
+        joined(WINDOWS[0]).top(1, by="amount")
     results = payments().window(WINDOWS[0], clock="processing", n=agg.count()).filter("n > 1")
     for refused in (lambda: results.top(1, by="n"), lambda: results.trend("n", over=2)):
         with pytest.raises(FlowError, match="these are of processing time"):

@@ -125,11 +125,7 @@ class ProcessOperator(Operator):
         if self._clock is None:
             return Slice(turns_of(steps, None), before, MIN_WATERMARK)
         now = self._clock.now
-        rows = pl.concat([batch.frame.select(ARRIVAL, TIME) for batch in inputs])
-        order = np.concatenate([batch.order for batch in inputs])
-        arranged = np.argsort(order, kind="stable")
-        pace = self._clock.follow(Batch(rows[arranged], order[arranged], before, steps))
-        return Slice(turns_of(steps, pace), before, now)
+        return Slice(turns_of(steps, self._clock.follow_all(inputs, before, steps)), before, now)
 
     def _run(self, inputs: Sequence[Batch], slice_: Slice) -> None:
         scope, given, context, methods = self._scope, self._given, self._context, self._methods

@@ -7,13 +7,14 @@ one place in the sequence have one processing time, that of the first of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import polars as pl
 
-from styx_lab.core.batch import Batch, Int64s
+from styx_lab.core.batch import Batch, Int64s, Steps
 from styx_lab.core.events import ARRIVAL, TIME
 from styx_lab.core.time import MAX_WATERMARK, MIN_WATERMARK
 from styx_lab.operators.window.by_window import forms as k
@@ -50,14 +51,19 @@ class Pace:
         """Where they stand among the moves."""
         return PLACES * order + TAKEN
 
-    def settle(self, fired: k.Fired, batch: Batch) -> None:
+    def settle(self, fired: k.Fired, before: int, steps: Steps) -> None:
         """Put what fired back into the sequence, with an event time that is late for nobody: the newest so far, and
         above the watermark.
+
+        Args:
+            fired: what fired.
+            before: the watermark before the batch.
+            steps: its steps.
         """
         order = fired.rows[k.OUT_ORDER]
         order //= PLACES
-        marks = np.concatenate([np.array([batch.before], np.int64), batch.steps.mark])
-        mark = marks[np.searchsorted(batch.steps.order, order, side="left")]
+        marks = np.concatenate([np.array([before], np.int64), steps.mark])
+        mark = marks[np.searchsorted(steps.order, order, side="left")]
         fired.rows[k.OUT_TIME] = np.maximum(self.newest(order), mark + 1)
 
     def newest(self, order: Int64s) -> Int64s:
@@ -98,6 +104,13 @@ class ProcessingClock:
         if len(batch):
             self._seen = int(batch.order[-1])
         return Pace(before, StepArrays(moves[moved], marks[moved], clocks[1:][moved]), moves, clocks, seen, newest)
+
+    def follow_all(self, inputs: Sequence[Batch], before: int, steps: Steps) -> Pace:
+        """Go through a slice of several inputs, whose steps together these are."""
+        order = np.concatenate([batch.order for batch in inputs])
+        arranged = np.argsort(order, kind="stable")
+        rows = pl.concat([batch.frame.select(ARRIVAL, TIME) for batch in inputs])
+        return self.follow(Batch(rows[arranged], order[arranged], before, steps))
 
     def columns(self) -> pl.DataFrame:
         """What a snapshot keeps of it, as one row."""
