@@ -86,7 +86,8 @@ class Outside:
                 "the flow looks up in something that is not given",
                 where=step.where,
                 got=step.lookup,
-                hint=f"lookups={{{step.lookup!r}: SqliteLookup(...)}}; given are {', '.join(self._lookups) or 'none'}",
+                hint=f"lookups={{{step.lookup!r}: SqliteLookup(...)}}, on the command line --lookup "
+                f"{step.lookup}=sqlite:FILE?table=TABLE; given are {', '.join(self._lookups) or 'none'}",
             )
         lookup = self._lookups[step.lookup]
         known = dict(lookup.schema)
