@@ -117,10 +117,11 @@ def test_death_at_any_write(whole: list[int], fatal: list[int]) -> None:
         assert by_first(numbers(folder)) == by_first(whole)
 
 
+@pytest.mark.parametrize("lost", [False, True], ids=["", "and the newest checkpoint is lost"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("act", ["write_aside", "publish", "sync_folder"])
 def test_death_while_it_is_cut(
-    whole: list[int], act: str, after: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whole: list[int], act: str, after: bool, lost: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world, real = Numbering(), getattr(answers, act)
     calls = []
@@ -139,5 +140,7 @@ def test_death_while_it_is_cut(
         patched.setattr(answers, act, acting)
         with pytest.raises(Died):
             job(tmp_path / "job", world)
+    if lost:
+        shutil.rmtree(max((tmp_path / "job" / "checkpoints").iterdir()))
     assert job(tmp_path / "job", world).state == "finished"
     assert by_first(numbers(tmp_path / "job")) == by_first(whole)
