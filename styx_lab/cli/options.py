@@ -21,6 +21,8 @@ __all__ = [
     "input_option",
     "inputs_of",
     "json_option",
+    "lookup_option",
+    "lookups_of",
     "store_option",
 ]
 
@@ -64,6 +66,14 @@ input_option = click.option(
     metavar="[SOURCE=]FILE",
     help="A recording, .jsonl, .csv or .parquet; with the source's name where the flow has several (repeat it).",
 )
+lookup_option = click.option(
+    "--lookup",
+    "lookups",
+    multiple=True,
+    metavar="NAME=WHERE",
+    help="What a lookup step of that name asks: sqlite:FILE?table=TABLE (the table of that name where none is said), "
+    "package.module:attribute or path/to/file.py:attribute (repeat it).",
+)
 
 
 def epilog(*examples: str, when: str = "", exits: str = "") -> str:
@@ -102,6 +112,25 @@ def inputs_of(given: Sequence[str]) -> str | dict[str, str] | None:
             raise click.BadParameter(f"source {source!r} has two inputs", param_hint="'--input'")
         named[source] = file
     return named
+
+
+def lookups_of(given: Sequence[str]) -> dict[str, str]:
+    """What `--lookup` says: where to look up, by name.
+
+    >>> lookups_of(["limits=sqlite:cards.db?table=limits", "customers=my_lookups:customers"])
+    {'limits': 'sqlite:cards.db?table=limits', 'customers': 'my_lookups:customers'}
+    """
+    found: dict[str, str] = {}
+    for one in given:
+        name, _, where = one.partition("=")
+        if not name or not where or ":" in name:
+            raise click.BadParameter(
+                f"{one!r} does not say NAME=WHERE: limits=sqlite:cards.db?table=limits", param_hint="'--lookup'"
+            )
+        if name in found:
+            raise click.BadParameter(f"lookup {name!r} is said twice", param_hint="'--lookup'")
+        found[name] = where
+    return found
 
 
 def event_total(inputs: str | dict[str, str] | None, limit: int | None = None) -> int | None:

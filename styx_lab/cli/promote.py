@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from styx_lab.cli.options import debug_option, epilog, inputs_of, json_option, store_option
+from styx_lab.cli.options import debug_option, epilog, inputs_of, json_option, lookup_option, lookups_of, store_option
 from styx_lab.cli.output import print_json, print_line, print_table, status
 
 __all__ = ["promote"]
@@ -33,11 +33,18 @@ __all__ = ["promote"]
     "--events", type=click.IntRange(min=1), default=20_000, show_default=True, help="How much of its beginning to take."
 )
 @click.option("--alias", metavar="NAME", help="An alias for the new version, such as production.")
+@lookup_option
 @store_option
 @json_option
 @debug_option
 def promote(
-    flow: str, golden: tuple[str, ...], events: int, alias: str | None, store: Path | None, as_json: bool
+    flow: str,
+    golden: tuple[str, ...],
+    events: int,
+    alias: str | None,
+    lookups: tuple[str, ...],
+    store: Path | None,
+    as_json: bool,
 ) -> None:
     """Pack a flow with all it needs, verify it, keep it in the store.
 
@@ -52,7 +59,15 @@ def promote(
         modules = [] if found.module is None else [found.module]
         recordings = inputs_of(golden)
         assert recordings is not None  # click asks for at least one
-        promotion = pack(found.flow, recordings, store=store, events=events, modules=modules, alias=alias)
+        promotion = pack(
+            found.flow,
+            recordings,
+            store=store,
+            events=events,
+            modules=modules,
+            alias=alias,
+            lookups=lookups_of(lookups),
+        )
     if as_json:
         print_json({**{name: getattr(promotion, name) for name in promotion.__slots__}, "alias": alias})
         return

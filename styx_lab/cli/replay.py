@@ -14,6 +14,8 @@ from styx_lab.cli.options import (
     input_option,
     inputs_of,
     json_option,
+    lookup_option,
+    lookups_of,
     store_option,
 )
 from styx_lab.cli.output import event_progress, print_json, print_line, print_table
@@ -32,6 +34,7 @@ __all__ = ["replay"]
 )
 @click.argument("flow")
 @input_option
+@lookup_option
 @click.option("--limit", type=click.IntRange(min=1), help="Stop after so many events.")
 @click.option("--batch", type=click.IntRange(min=1), default=10_000, show_default=True, help="Events a batch.")
 @click.option("--out", type=Folder, metavar="FOLDER", help="Write each output there, as OUTPUT.jsonl.")
@@ -42,6 +45,7 @@ __all__ = ["replay"]
 def replay(
     flow: str,
     inputs: tuple[str, ...],
+    lookups: tuple[str, ...],
     limit: int | None,
     batch: int,
     out: Path | None,
@@ -63,7 +67,9 @@ def replay(
         names = " ".join(f"--input {step.name}=FILE" for step in found.sources)
         raise click.UsageError(f"the flow needs an input: {names}", click.get_current_context())
     with event_progress("replay", event_total(given, limit)) as progress:
-        result = run(found, given, store=store, batch=batch, observers=[progress], limit=limit)
+        result = run(
+            found, given, store=store, lookups=lookups_of(lookups), batch=batch, observers=[progress], limit=limit
+        )
     files = {} if out is None else write_outputs(result, out)
     digests = {name: result.digest(name) for name in result.outputs}
     if as_json:

@@ -17,6 +17,8 @@ from styx_lab.cli.options import (
     input_option,
     inputs_of,
     json_option,
+    lookup_option,
+    lookups_of,
     store_option,
 )
 from styx_lab.cli.output import event_progress, note, print_json, print_line
@@ -37,6 +39,7 @@ __all__ = ["run"]
 )
 @click.argument("reference")
 @input_option
+@lookup_option
 @click.option("--job", metavar="ID", help="The job's id; the flow's name where none is given.")
 @click.option("--rate", type=Amount(), metavar="N", help="Events a second, at most.")
 @click.option(
@@ -63,6 +66,7 @@ __all__ = ["run"]
 def run(
     reference: str,
     inputs: tuple[str, ...],
+    lookups: tuple[str, ...],
     job: str | None,
     savepoint: Path | None,
     store: Path | None,
@@ -73,11 +77,11 @@ def run(
 
     REFERENCE is a bundle: card-fraud (the newest), card-fraud@3 or card-fraud@production. The job's journal,
     checkpoints and outputs are in jobs/ID beside the store. Started again after whatever ended it, the job goes on
-    where it was: nothing is lost and nothing comes twice.
+    where it was: nothing is lost and nothing comes twice. --input and --lookup may be left out then.
 
     SIGTERM drains and ends with 0; the first Ctrl-C drains and ends with 130; a second one ends at once.
     """
-    given = inputs_of(inputs)
+    given, asked = inputs_of(inputs), lookups_of(lookups)
     with StopOnSignal(note) as signals:
         from styx_lab.engines.runner.runner import RunSettings
         from styx_lab.workbench import run_bundle
@@ -93,6 +97,7 @@ def run(
                 savepoint=savepoint,
                 stop=signals.stop,
                 observers=[progress],
+                lookups=asked,
             )
     outcome = report.outcome
     for warning in outcome.warnings:

@@ -195,6 +195,11 @@ class LookupOperator(Operator):
         meta = {"clock": self._clock, "head": self._head, "after": self._after}
         return State(meta, {"cache": cache}, _VERSION)
 
+    @staticmethod
+    def next_question(state: State) -> int:
+        """The number of the first question that is asked after a snapshot."""
+        return int(state.meta["after"])
+
     def restore(self, states: Sequence[State]) -> None:
         """See `Operator.restore`."""
         state = State.saved(states, version=_VERSION, where=self._step.where)

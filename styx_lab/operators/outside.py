@@ -6,7 +6,8 @@ an input. A question whose answer is kept is not asked again, so a recovery uses
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from threading import Event
 from typing import TYPE_CHECKING, Final, Protocol
 
 import polars as pl
@@ -23,6 +24,8 @@ FOUND: Final = "_found"
 """Whether there was a row for the key."""
 ERROR: Final = "_error"
 """Why there is no answer; null where there is one."""
+_WAITS: Final = (0.1, 0.5)
+"""Seconds before what raised is asked a second and a third time; then that it failed is the answer."""
 _ROW: Final = "_row"
 _ROUND: Final = "_round"
 
@@ -65,11 +68,18 @@ class Outside:
     Args:
         lookups: by the names that the flow's steps use; they stay open.
         log: where answers are kept and found again; nowhere where none is given.
+        wait: waits so many seconds before what raised is asked again; may be cut short.
     """
 
-    def __init__(self, lookups: Mapping[str, Lookup], log: AnswerLog | None = None) -> None:
+    def __init__(
+        self,
+        lookups: Mapping[str, Lookup],
+        log: AnswerLog | None = None,
+        wait: Callable[[float], object] | None = None,
+    ) -> None:
         self._lookups = dict(lookups)
         self._log = log
+        self._wait = Event().wait if wait is None else wait
 
     def check(self, step: LookupJoin, wanted: Mapping[str, pl.DataType]) -> None:
         """Refuse, before the first event, a step whose lookup is not given or has other columns.
@@ -86,7 +96,8 @@ class Outside:
                 "the flow looks up in something that is not given",
                 where=step.where,
                 got=step.lookup,
-                hint=f"lookups={{{step.lookup!r}: SqliteLookup(...)}}; given are {', '.join(self._lookups) or 'none'}",
+                hint=f"lookups={{{step.lookup!r}: SqliteLookup(...)}}, on the command line --lookup "
+                f"{step.lookup}=sqlite:FILE?table=TABLE; given are {', '.join(self._lookups) or 'none'}",
             )
         lookup = self._lookups[step.lookup]
         known = dict(lookup.schema)
@@ -137,11 +148,18 @@ class Outside:
         return pl.concat(answers).sort(_ROW).drop(_ROW)
 
     def _answer(self, step: LookupJoin, keys: pl.DataFrame) -> pl.DataFrame:
-        try:
-            found = self._lookups[step.lookup].find(keys)
-        except Exception as error:  # whatever somebody else's code raises is an answer
-            said = str(error).strip().splitlines()
-            return _failed(step, keys, type(error).__name__ + (f": {said[0]}" if said else ""))
+        waits = iter(_WAITS)
+        while True:
+            try:
+                found = self._lookups[step.lookup].find(keys)
+                break
+            except Exception as error:  # whatever somebody else's code raises is an answer
+                # One that is busy or away for a moment may have a better one.
+                seconds = next(waits, None)
+                if seconds is None:
+                    said = str(error).strip().splitlines()
+                    return _failed(step, keys, type(error).__name__ + (f": {said[0]}" if said else ""))
+                self._wait(seconds)
         wanted = {**keys.schema, **step.columns.polars}
         for name, dtype in wanted.items():
             if found.schema.get(name) != dtype:

@@ -151,8 +151,8 @@ def _check_fates(inputs: Sequence[Batch], emission: Emission) -> None:
         f"counts are not negative; got {dict(emission.counts)}"
     )
     letters = 0 if emission.dead is None else emission.dead.height
-    assert letters == len(emission.dead_order), (
-        "nothing silent: each dead letter has its event's order, and each event its letter"
+    assert letters == len(emission.dead_order) + len(emission.lost_order), (
+        "nothing silent: each dead letter has its event's order, or that of what was lost, and each of these its letter"
     )
     if LATE in emission.ports:
         orders = emission.ports[LATE].order.tolist()

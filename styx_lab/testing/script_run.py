@@ -117,7 +117,7 @@ def _play_chain(script: Script, flow: Flow, way: _Way) -> Played:
     lines: dict[str, list[bytes]] = {name: [] for name in (*flow.outputs, DEAD_LETTERS)}
     saved: _Saved | None = None
     starts = 0
-    outside = Outside(way.lookups, AnswersInMemory())
+    outside = Outside(way.lookups, AnswersInMemory(), FakeClock().event().wait)
     while True:
         starts += 1
         interruptions.start()
@@ -187,7 +187,9 @@ def _play_streamz(script: Script, flow: Flow, way: _Way) -> Played:
         interruptions.start()
         sources = script_sources(script, flow, interruptions)
         feed = Feed(sources)
-        live = LiveFlow(flow, inputs_of(sources), way.open_model, outside=Outside(way.lookups))
+        live = LiveFlow(
+            flow, inputs_of(sources), way.open_model, outside=Outside(way.lookups, wait=FakeClock().event().wait)
+        )
         try:
             while (piece := feed.next(way.batch)) is not None:
                 live.feed(piece)
@@ -230,7 +232,7 @@ def _play_runner(script: Script, flow: Flow, way: _Way, folder: Path) -> Played:
     from styx_lab.engines.runner.runner import RunSettings, run
     from styx_lab.engines.runner.segments import read_output
 
-    interruptions = Interruptions()
+    interruptions = Interruptions(FakeClock().event)
     settings = RunSettings(batch=way.batch, commit_every=way.commit_every, checkpoint_every=way.checkpoint_every)
     clock = FakeClock()
     warnings: list[str] = []

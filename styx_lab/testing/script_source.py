@@ -6,7 +6,7 @@ Law: what a source hands out is what the script says, from whatever position it 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final
@@ -48,8 +48,9 @@ class Interruptions:
         paused: whether a script without an end is through.
     """
 
-    def __init__(self) -> None:
-        self.stop = Event()
+    def __init__(self, event: Callable[[], Event] = Event) -> None:
+        self._event = event
+        self.stop = event()
         self.paused = False
         self._happened: set[int] = set()
 
@@ -61,7 +62,7 @@ class Interruptions:
 
     def start(self) -> None:
         """The engine is started again."""
-        self.stop = Event()
+        self.stop = self._event()
 
 
 class ScriptSource:

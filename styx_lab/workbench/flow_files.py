@@ -10,19 +10,19 @@ import importlib.util
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from styx_lab.core.events import canonical_lines
 from styx_lab.engines.result import Result
 from styx_lab.errors import FlowError, InputMissingError, NotFoundError, OutputError, StyxError
 from styx_lab.flow.flow import Flow
 
-__all__ = ["FoundFlow", "find_flow", "write_outputs"]
+__all__ = ["FoundFlow", "Named", "find_flow", "find_named", "write_outputs"]
 
 _HINT = "package.module:attribute, path/to/file.py:attribute, or a .json that Flow.to_json wrote"
 
@@ -33,6 +33,14 @@ class FoundFlow:
 
     flow: Flow
     module: ModuleType | None
+
+
+class Named(NamedTuple):
+    """What a reference names, the module that it is written down in, and whether a call there made it."""
+
+    value: Any
+    module: ModuleType
+    made: bool
 
 
 def find_flow(reference: str) -> FoundFlow:
@@ -54,25 +62,50 @@ def find_flow(reference: str) -> FoundFlow:
     """
     if reference.endswith(".json"):
         return FoundFlow(Flow.from_json(_read(Path(reference))), None)
+    found = find_named(
+        reference,
+        what="flow",
+        is_one=lambda value: isinstance(value, Flow),
+        hint=_HINT,
+        make="make one there: name = styx.flow(...)",
+    )
+    return FoundFlow(found.value, found.module)
+
+
+def find_named(reference: str, *, what: str, is_one: Callable[[Any], bool], hint: str, make: str) -> Named:
+    """What `package.module:attribute` or `path/to/file.py:attribute` names, or gives when it is called.
+
+    Args:
+        reference: the text.
+        what: a word for it, for errors.
+        is_one: whether a value is what is looked for.
+        hint: what to write.
+        make: what to do where the module has none.
+
+    Raises:
+        FlowError: when the code fails, or what is named is something else.
+        InputMissingError: when there is no such file.
+        NotFoundError: when there is no such module or attribute.
+    """
     place, colon, attribute = reference.rpartition(":")
     if reference.endswith(".py") or not colon or not place or not attribute:
-        raise FlowError("this does not name a flow", where="flow", got=reference, hint=_HINT)
-    module = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
+        raise FlowError(f"this does not name a {what}", where=what, got=reference, hint=hint)
+    module = _load_file(Path(place)) if place.endswith(".py") else _load_module(place, what)
     value: Any = module
     for name in attribute.split("."):
         if not hasattr(value, name):
-            flows = [one for one, found in vars(module).items() if isinstance(found, Flow)]
-            hint = f"one of {', '.join(flows)}" if flows else "make one there: name = styx.flow(...)"
+            there = [one for one, found in vars(module).items() if is_one(found)]
+            hint = f"one of {', '.join(there)}" if there else make
             raise NotFoundError("no such name in the module", where=place, got=attribute, hint=hint)
         value = getattr(value, name)
-    if not isinstance(value, Flow) and callable(value):
+    made = not is_one(value) and callable(value)
+    if made:
         with _users_code(reference, getattr(module, "__file__", None)):
             value = value()
-    if not isinstance(value, Flow):
-        raise FlowError(
-            "this is no flow", where=reference, got=type(value).__name__, hint="name what styx.flow(...) gave"
-        )
-    return FoundFlow(value, module)
+    if not is_one(value):
+        hint = "name what styx.flow(...) gave" if what == "flow" else make
+        raise FlowError(f"this is no {what}", where=reference, got=type(value).__name__, hint=hint)
+    return Named(value, module, made)
 
 
 def write_outputs(result: Result, folder: Path) -> dict[str, Path]:
@@ -116,7 +149,7 @@ def _missing(path: Path) -> InputMissingError:
     )
 
 
-def _load_module(name: str) -> ModuleType:
+def _load_module(name: str, what: str) -> ModuleType:
     # A command is started from anywhere: modules of the folder one is in are found, as `python -m` finds them.
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
@@ -128,7 +161,7 @@ def _load_module(name: str) -> ModuleType:
         raise _failed(error, name, None) from error
     if found is None:
         hint = "check the name; a file is named with its suffix: path/to/file.py:attribute"
-        raise NotFoundError("there is no such module", where="flow", got=name, hint=hint)
+        raise NotFoundError("there is no such module", where=what, got=name, hint=hint)
     with _users_code(name, found.origin):
         return importlib.import_module(name)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ def start_job(
     job: str,
     store: str | Path | None = None,
     settings: RunSettings | None = None,
+    lookups: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Run a promoted bundle in a new process (see `run_bundle` for the arguments); its output is one line of JSON."""
     call = {
@@ -36,6 +38,7 @@ def start_job(
         "job": job,
         "store": None if store is None else str(store),
         "settings": asdict(settings or RunSettings()),
+        "lookups": dict(lookups or {}),
     }
     command = [sys.executable, "-m", "styx_lab.workbench.headless", json.dumps(call)]
     # A session of its own: Ctrl-C in the notebook or terminal that started it does not reach it.
@@ -57,6 +60,7 @@ def _main(text: str) -> int:
                 store=call["store"],
                 settings=RunSettings(**call["settings"]),
                 stop=signals.stop,
+                lookups=call["lookups"],
             )
     except StyxError as error:
         sys.stdout.write(json.dumps({"error": str(error)}) + "\n")

@@ -14,7 +14,7 @@ from styx_lab.bundles.bundle import Bundle, environment, read_bundle
 from styx_lab.bundles.verify import verify_in_clean_process
 from styx_lab.connectors import Recording
 from styx_lab.connectors.recording import is_recording
-from styx_lab.core.ports import Lookup, Observer
+from styx_lab.core.ports import Observer
 from styx_lab.engines.runner.checkpoint import read_checkpoint
 from styx_lab.engines.runner.durable import write_durably
 from styx_lab.engines.runner.folder import JobFolder
@@ -23,6 +23,7 @@ from styx_lab.engines.runner.segments import read_output
 from styx_lab.errors import NotFoundError, RunError, StyxError
 from styx_lab.stores import JobRecord, SqliteStore
 from styx_lab.workbench.inputs import Inputs, named_inputs, open_inputs
+from styx_lab.workbench.lookups import Lookups, lasting, opened_lookups
 
 __all__ = ["JobReport", "ask_savepoint", "ask_stop", "list_jobs", "read_job_output", "run_bundle"]
 
@@ -80,7 +81,7 @@ def run_bundle(
     savepoint: str | Path | None = None,
     stop: Event | None = None,
     observers: Sequence[Observer] = (),
-    lookups: Mapping[str, Lookup] | None = None,
+    lookups: Lookups | None = None,
 ) -> JobReport:
     """Run a promoted bundle headless, or go on with a job that was stopped or killed.
 
@@ -95,7 +96,9 @@ def run_bundle(
         savepoint: a savepoint's folder to begin with.
         stop: set to drain and stop.
         observers: told the counters after each batch.
-        lookups: what the flow looks up in, by name; they stay open. What they answer is kept in the job's folder.
+        lookups: what the flow looks up in, by name: objects, which stay open, or texts such as
+            `sqlite:cards.db?table=limits`. Texts may be left out where a job goes on, or be others by then. What is
+            answered is kept in the job's folder.
 
     Raises:
         NotFoundError: when there is no such bundle.
@@ -111,23 +114,24 @@ def run_bundle(
         name = job or bundle.name
         folder = kept.path.parent / "jobs" / name
         pinned = f"{bundle.name}@{version}"
-        paths = _settle(bundle, pinned, folder, inputs)
         flow = bundle.flow()
+        paths, lookups = _settle(bundle, pinned, folder, inputs, lookups or {})
         start_from = None if savepoint is None else read_checkpoint(Path(savepoint))
         record = kept.register_job(name, bundle=pinned, folder=folder)
         heartbeat = _Heartbeat(kept, record)
         try:
-            outcome = run(
-                flow,
-                open_inputs(flow, paths),
-                bundle.open_model(),
-                folder,
-                settings=settings,
-                start_from=start_from,
-                stop=stop,
-                observers=[heartbeat, *observers],
-                lookups=lookups,
-            )
+            with opened_lookups(flow, lookups) as known:
+                outcome = run(
+                    flow,
+                    open_inputs(flow, paths),
+                    bundle.open_model(),
+                    folder,
+                    settings=settings,
+                    start_from=start_from,
+                    stop=stop,
+                    observers=[heartbeat, *observers],
+                    lookups=known,
+                )
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 kept.finish_job(name, "stopped", "it was interrupted before it could drain", epoch=record.epoch)
@@ -141,8 +145,10 @@ def run_bundle(
         return JobReport(name, pinned, str(folder), outcome)
 
 
-def _settle(bundle: Bundle, pinned: str, folder: Path, inputs: Inputs | None) -> dict[str, str]:
-    """The files a job reads, the same at every start; kept in its folder."""
+def _settle(
+    bundle: Bundle, pinned: str, folder: Path, inputs: Inputs | None, lookups: Lookups
+) -> tuple[dict[str, str], Lookups]:
+    """The files a job reads, the same at every start, and what it looks up in, kept in its folder."""
     about = folder / _ABOUT
     known: dict[str, Any] | None = json.loads(about.read_bytes()) if about.exists() else None
     if known is not None and known["bundle_sha256"] != bundle.sha256:
@@ -171,9 +177,11 @@ def _settle(bundle: Bundle, pinned: str, folder: Path, inputs: Inputs | None) ->
             hint="put the same input back, or start a new job (--job NAME)",
         )
     folder.mkdir(parents=True, exist_ok=True)
-    value = {"bundle": pinned, "bundle_sha256": bundle.sha256, "inputs": paths, "content": content}
+    texts = {} if known is None else known.get("lookups", {})
+    texts |= {name: lasting(one) for name, one in lookups.items() if isinstance(one, str)}
+    value = {"bundle": pinned, "bundle_sha256": bundle.sha256, "inputs": paths, "content": content, "lookups": texts}
     write_durably(about, json.dumps(value, indent=1).encode())
-    return paths
+    return paths, {**texts, **{name: one for name, one in lookups.items() if not isinstance(one, str)}}
 
 
 def _content(path: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +15,6 @@ from styx_lab.bundles.verify import verify_in_clean_process
 from styx_lab.connectors import Recording, RecordingSource
 from styx_lab.connectors.recording import is_recording
 from styx_lab.core.events import canonical_lines
-from styx_lab.core.ports import Lookup
 from styx_lab.core.time import ms_iso
 from styx_lab.engines.streamz import replay
 from styx_lab.errors import BundleError, FlowError
@@ -23,6 +22,7 @@ from styx_lab.flow.flow import Flow
 from styx_lab.operators.outside import AnswersInMemory, Outside
 from styx_lab.stores import SqliteStore
 from styx_lab.workbench.inputs import Inputs, named_inputs
+from styx_lab.workbench.lookups import Lookups, opened_lookups
 from styx_lab.workbench.models import flow_models, store_models
 
 __all__ = ["Promotion", "promote"]
@@ -57,7 +57,7 @@ def promote(
     events: int = 20_000,
     modules: Sequence[str | ModuleType] = (),
     alias: str | None = None,
-    lookups: Mapping[str, Lookup] | None = None,
+    lookups: Lookups | None = None,
     clock: Callable[[], int] | None = None,
 ) -> Promotion:
     """Make a bundle of a flow: what was prototyped is what will run.
@@ -72,7 +72,8 @@ def promote(
         events: how much of the recording's beginning to take.
         modules: modules whose source to pack: where the flow is written down.
         alias: a name such as `production` to give the new version.
-        lookups: what the flow looks up in, by name; the bundle keeps what they answered to the golden input.
+        lookups: what the flow looks up in, by name, as for `replay`; the bundle keeps what they answered to the golden
+            input.
         clock: epoch ms now.
 
     Raises:
@@ -87,7 +88,8 @@ def promote(
         with tempfile.TemporaryDirectory(prefix="styx-promote-") as folder:
             recordings = _recordings(flow, golden, Path(folder), events)
             sources = {name: RecordingSource(path) for name, path in recordings.items()}
-            result = replay(flow, sources, store_models(store), outside=Outside(lookups or {}, log))
+            with opened_lookups(flow, lookups) as known:
+                result = replay(flow, sources, store_models(store), outside=Outside(known, log))
             data = pack_bundle(
                 flow,
                 models=records,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from styx_lab.core.ports import Lookup, Observer
+from styx_lab.core.ports import Observer
 from styx_lab.engines.result import Result
 from styx_lab.flow.flow import Flow
 from styx_lab.operators.outside import Outside
 from styx_lab.workbench.inputs import Inputs, open_inputs
+from styx_lab.workbench.lookups import Lookups, opened_lookups
 from styx_lab.workbench.models import store_models
 
 __all__ = ["replay"]
@@ -20,7 +21,7 @@ def replay(
     inputs: Inputs,
     *,
     store: str | Path | None = None,
-    lookups: Mapping[str, Lookup] | None = None,
+    lookups: Lookups | None = None,
     batch: int = 10_000,
     observers: Sequence[Observer] = (),
     limit: int | None = None,
@@ -38,7 +39,8 @@ def replay(
         flow: what to run.
         inputs: a recording or file, a frame, a list of dicts; by source name where the flow has several.
         store: the store with its models; the default one where none is named.
-        lookups: what the flow looks up in, by the names that its `lookup` steps use; they are asked anew and stay open.
+        lookups: what the flow looks up in, by the names that its `lookup` steps use: objects, which stay open, or texts
+            such as `sqlite:cards.db?table=limits`. They are asked anew.
         batch: events a batch; shows in no output.
         observers: told the counters after each batch (a monitor).
         limit: stop after so many events.
@@ -51,13 +53,14 @@ def replay(
     """
     from styx_lab.engines.streamz import replay as run
 
-    return run(
-        flow,
-        open_inputs(flow, inputs),
-        store_models(store),
-        outside=Outside(lookups or {}),
-        batch=batch,
-        observers=observers,
-        limit=limit,
-        rate=rate,
-    )
+    with opened_lookups(flow, lookups) as known:
+        return run(
+            flow,
+            open_inputs(flow, inputs),
+            store_models(store),
+            outside=Outside(known),
+            batch=batch,
+            observers=observers,
+            limit=limit,
+            rate=rate,
+        )

@@ -30,6 +30,7 @@ from styx_lab.testing import FakeClock
 from styx_lab.testing.script_run import Ticking
 from tests.engines.kit import Died, no_model, watched_writes
 from tests.engines.test_idle import FEWER, Lulls
+from tests.laws.steps import Quiet
 
 pytestmark = pytest.mark.laws
 SCHEMA = {"ts": "int", "card_id": "str"}
@@ -44,7 +45,8 @@ def a_flow(*names: str) -> Flow:
     stream = stream.union(*(a_source(name) for name in names[1:])) if names[1:] else stream
     tumbling = stream.window(styx.Tumbling("3s"), clock="processing", name="tumbling", n=agg.count())
     sessions = stream.window(styx.Session("2s"), clock="processing", name="sessions", n=agg.count())
-    return styx.flow("-".join(names), tumbling.to("counts"), sessions.to("visits"), stream.to("raw"))
+    quiet = stream.process(Quiet)
+    return styx.flow("-".join(names), tumbling.to("counts"), sessions.to("visits"), quiet.to("quiet"), stream.to("raw"))
 
 
 ONE, TWO = a_flow("one"), a_flow("one", "two")

@@ -110,3 +110,81 @@ class Paid(Process):
         yield {"amounts": len(ripe), "least": min((self.waiting[at] for at in ripe), default=None)}
         for at in ripe:
             del self.waiting[at]
+
+
+class Quiet(Process):
+    """Tells, by the clock, of a key that has been quiet for a while: how many came before."""
+
+    output = {"n": "int", "at": "datetime"}
+    n = ValueState("int", default=0)
+    deadline = ValueState("datetime")
+
+    def on_event(self, event, context):
+        self.n.set(self.n.get() + 1)
+        if self.deadline.get() is not None:
+            context.delete_processing_timer(self.deadline.get())
+        self.deadline.set(context.processing_timer("1500ms"))
+
+    def on_processing_timer(self, time, context):
+        yield {"n": self.n.get(), "at": time}
+        self.n.clear()
+        self.deadline.clear()
+
+
+class Clocked(Process):
+    """Timers of both kinds that set each other, state that lives a while, failures; gives nothing for an event."""
+
+    output = {"what": "str", "n": "int", "amount": "float", "at": "datetime", "clock": "datetime"}
+    n = ValueState("int", default=0)
+    recent = ListState("float", ttl="25ms")
+    deadline = ValueState("datetime")
+
+    def on_event(self, event, context):
+        self.n.set(self.n.get() + 1)
+        self.recent.append(event["amount"] or 0.0)
+        if self.deadline.get() is None or self.n.get() % 3 == 0:
+            if self.deadline.get() is not None:
+                context.delete_processing_timer(self.deadline.get())
+            self.deadline.set(context.processing_timer("15ms"))
+        if event["status"] == "declined":
+            # Of a time that is over.
+            context.processing_timer(context.processing_time - timedelta(milliseconds=3))
+        if self.n.get() % 2 == 0:
+            context.timer("8ms")
+
+    def on_refund(self, event, context):
+        context.processing_timer("4ms")
+        self.n.set(self.n.get() + 10)
+
+    def on_timer(self, time, context):
+        if not context.ended:
+            context.processing_timer("9ms")
+        return self._told("watermark", time, context)
+
+    def on_processing_timer(self, time, context):
+        yield self._told("clock", time, context)
+        assert context.time > context.watermark or context.ended
+        assert time <= context.processing_time
+        if self.n.get() % 5 == 0:
+            self.n.set(self.n.get() + 1)
+            context.timer("6ms")
+            context.processing_timer("7ms")
+        if self.n.get() % 7 == 0:
+            raise ValueError("seven")
+        if time == self.deadline.get():
+            self.deadline.clear()
+
+    def _told(self, what, time, context):
+        return {
+            "what": what,
+            "n": self.n.get(),
+            "amount": sum(self.recent),
+            "at": time,
+            "clock": context.processing_time,
+        }
+
+
+class ClockedAlone(Clocked):
+    """The same with one input."""
+
+    on_refund = None

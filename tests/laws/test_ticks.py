@@ -25,6 +25,7 @@ from styx_lab.testing import ENGINES, Script, check_operator, check_source
 from styx_lab.testing.strategies import interrupted, scripts
 from tests.engines.kit import no_model
 from tests.laws.kit import FEWER, SIZES, assert_nothing_silent, assert_same, play
+from tests.laws.steps import Clocked, ClockedAlone
 from tests.laws.verbs import Case
 
 pytestmark = pytest.mark.laws
@@ -38,7 +39,7 @@ WINDOWS = [
 
 
 def payments(name: str = "payments", **how: Any) -> Any:
-    return styx.source(name, schema=SCHEMA, time="ts", key="card_id", **{"max_delay": "20ms", **how})
+    return styx.source(name, schema=SCHEMA, time="ts", **{"key": "card_id", "max_delay": "20ms", **how})
 
 
 def counted(name: str, stream: Any, window: Any = WINDOWS[0], **how: Any) -> Case:
@@ -49,8 +50,20 @@ def counted(name: str, stream: Any, window: Any = WINDOWS[0], **how: Any) -> Cas
     return Case(name, flow, by_arrival=True, sources=tuple(step.name for step in flow.sources))
 
 
+def clocked(name: str, stream: Any, **others: Any) -> Case:
+    """A process with timers of both kinds, and windows of event time behind it, for which nothing is late."""
+    process = stream.process(Clocked if others else ClockedAlone, others=others)
+    again = process.window(styx.Tumbling("50ms"), name="again", results=agg.count())
+    flow = styx.flow(name, process.to("out"), again.to("sums"), again.late.to("late"), stream.to("raw"))
+    return Case(name, flow, by_arrival=True, sources=tuple(step.name for step in flow.sources))
+
+
 def two_sources() -> Any:
     return payments(idle_after="30s").union(payments("refunds", idle_after="30s"))
+
+
+def joined(window: Any, **how: Any) -> Any:
+    return payments().window_join(payments("refunds"), window, clock="processing", name="first", **how)
 
 
 PATTERN = Pattern.begin("two").where("status = 'declined'").times(2).within("100ms")
@@ -70,6 +83,20 @@ CASES = [
     counted("cooled", payments().cooldown("9ms")),
     counted("as-of", payments().asof_join(payments("refunds"))),
     counted("matched", payments().detect(PATTERN).with_columns(amount="CAST(1.5 AS DOUBLE)")),
+    counted("window-join", joined(styx.Tumbling("20ms"))),
+    counted("window-join-full", joined(styx.Session("15ms"), how="full")),
+    counted("window-join-early", joined(styx.Tumbling("30ms"), trigger=styx.Every("7ms"), discarding=True)),
+    counted(
+        "co-group",
+        payments()
+        .co_group(payments("refunds"), styx.Sliding("30ms", every="10ms"), clock="processing", name="first")
+        .with_columns(amount="CAST(1.5 AS DOUBLE)"),
+    ),
+    clocked("process", payments()),
+    clocked("process-without-key", payments(key=())),
+    clocked("process-of-two", payments(idle_after="30s"), refund=payments("refunds", idle_after="30s")),
+    clocked("process-of-a-union", two_sources().filter("tries > 1")),
+    counted("of-a-process", payments().process(ClockedAlone).with_columns(tries="n")),
     counted("windows-of-event-time", payments().window(styx.Tumbling("10ms"), name="first", amount=agg.sum("amount"))),
 ]
 
@@ -111,9 +138,11 @@ def test_the_laws(case: Case, data: st.DataObject) -> None:
 def test_the_kit(data: st.DataObject) -> None:
     window = data.draw(st.sampled_from(WINDOWS))
     stream = payments()
-    flow = styx.flow("f", stream.window(window, clock="processing", n=agg.count(), last=agg.last("tries")).to("out"))
+    windows = stream.window(window, clock="processing", n=agg.count(), last=agg.last("tries"))
+    flow = styx.flow("f", windows.to("out"), stream.process(ClockedAlone).to("clocked"))
     script = data.draw(with_ticks(data.draw(scripts(bound_ms=20)), ("payments",)))
-    check_operator(lambda: build(flow.step("window"), flow, flow.types(), no_model), script.batch(stream))
+    for name in ("window", "process"):
+        check_operator(lambda step=name: build(flow.step(step), flow, flow.types(), no_model), script.batch(stream))
 
 
 EVENTS = st.lists(
@@ -170,6 +199,30 @@ def test_windows_are_the_definition(window: Any, plain: Any, entries: list[tuple
     length = 20 if plain is plain_tumbling else 15
     edges = [(row["card_id"], ms(row["window_start"]), ms(row["window_end"]), row["n"]) for row in rows]
     assert edges == plain(entries, length)
+
+
+SIDES = st.lists(
+    st.tuples(st.sampled_from(["payments", "refunds", "tick"]), st.sampled_from("ab"), st.integers(0, 60)), max_size=20
+)
+
+
+@FEWER
+@given(entries=SIDES)
+def test_a_window_join_is_the_definition(entries: list[tuple[str, str, int]]) -> None:
+    """Each pair of one key whose events were taken in one window of the clock, whatever the event times."""
+    script, sides = Script(), {"payments": [], "refunds": []}
+    # Sources are merged by their times of arrival.
+    for place, (source, key, at) in enumerate(sorted(entries, key=lambda one: one[2])):
+        if source == "tick":
+            script = script.tick(at, source="payments")
+            continue
+        sides[source].append((key, at // 20 * 20, place))
+        script = script.event({"ts": 50 - place, "card_id": key, "tries": place}, arrival=at, source=source)
+    rows = script.end().run(styx.flow("f", joined(WINDOWS[0]).to("out")), batch=3).rows("out")
+    found = [(row["card_id"], ms(row["window_start"]), row["tries"], row["tries_right"]) for row in rows]
+    expected = [(*left, right[2]) for left in sides["payments"] for right in sides["refunds"] if left[:2] == right[:2]]
+    assert sorted(found) == sorted(expected)
+    assert [start for _, start, *_ in found] == sorted(start for _, start, *_ in found)
 
 
 def ms(text: str) -> int:
@@ -259,8 +312,8 @@ def test_a_recording_of_a_form_to_come_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_it_is_stored_with_its_flow(case: Case) -> None:
     assert Flow.from_json(case.flow.to_json()) == case.flow
-    window = next(step for step in case.flow.steps if step.name == "window")
-    assert "of processing time" in window.summary()
+    step = next(step for step in case.flow.steps if step.wants_ticks)
+    assert "of processing time" in step.summary()
 
 
 def test_what_makes_no_sense_is_refused() -> None:
@@ -273,6 +326,12 @@ def test_what_makes_no_sense_is_refused() -> None:
         window = how.pop("window", WINDOWS[0])
         with pytest.raises(FlowError, match=said):
             payments().window(window, clock="processing", n=agg.count(), **how)
+    for how, said in [({"allowed_lateness": "5ms"}, "nothing is late"), ({"clock": "wall"}, "no such clock")]:
+        for verb in ("window_join", "co_group"):
+            with pytest.raises(FlowError, match=said):
+                getattr(payments(), verb)(payments("refunds"), WINDOWS[0], **{"clock": "processing", **how})
+    with pytest.raises(FlowError, match="these are of processing time"):
+        joined(WINDOWS[0]).top(1, by="amount")
     results = payments().window(WINDOWS[0], clock="processing", n=agg.count()).filter("n > 1")
     for refused in (lambda: results.top(1, by="n"), lambda: results.trend("n", over=2)):
         with pytest.raises(FlowError, match="these are of processing time"):

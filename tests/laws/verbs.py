@@ -18,7 +18,7 @@ from styx_lab.flow.table import table
 from styx_lab.flow.trigger import AtEndOfInput, Every, EveryEvents, When
 from styx_lab.flow.window import Calendar, Counted, Cumulating, Global, Session, Sliding, Tumbling
 from styx_lab.testing.strategies import payments
-from tests.laws.steps import Everything, Paid, Refunded
+from tests.laws.steps import Clocked, ClockedAlone, Everything, Paid, Refunded
 
 BOUND = 20
 """The bound of disorder of every source here, ms."""
@@ -360,6 +360,9 @@ def _process_cases() -> list[Case]:
     paid = _source().key_by("card_id", "status").process(Paid, name="paid")
     after = _source().process(Everything).window(Tumbling("20ms"), n=agg.count(), most=agg.max("n"))
     windows = _source().window(Tumbling("10ms"), n=agg.count(), amount=agg.sum("amount")).process(Paid)
+    clocked = _source().process(ClockedAlone)
+    sums = clocked.window(Tumbling("20ms"), n=agg.count(), most=agg.max("n"))
+    meeting = _source().process(Clocked, others=further)
     return [
         Case("process", flow("process", one.to("out"), told.to("told")), by_arrival=True),
         Case("process-without-key", flow("process", unkeyed.to("out")), by_arrival=True),
@@ -370,6 +373,23 @@ def _process_cases() -> list[Case]:
         Case("process-by-two", flow("process", paid.to("out")), ordered=True),
         Case("process-then-window", flow("process", after.to("out"), after.late.to("late")), by_arrival=True),
         Case("process-windows", flow("process", windows.to("out")), ordered=True),
+        Case(
+            "process-by-the-clock",
+            flow(
+                "process",
+                clocked.to("out"),
+                clocked.notify("tell", message="{what}").to("told"),
+                sums.to("sums"),
+                sums.late.to("late"),
+            ),
+            by_arrival=True,
+        ),
+        Case(
+            "process-inputs-by-the-clock",
+            flow("process", meeting.to("out")),
+            sources=("payments", "refunds"),
+            by_arrival=True,
+        ),
     ]
 
 

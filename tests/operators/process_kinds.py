@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta  # noqa: F401  (for what events say)
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -214,3 +214,64 @@ class AllTypes(Process):
 
     def on_timer(self, time, context):
         return {"said": f"{self.at.get()} {time}"}
+
+
+class ByTheClock(Process):
+    """Sets timers of the clock, says each that is taken."""
+
+    output = {"said": "str"}
+
+    def on_event(self, event, context):
+        for word in event["do"].split():
+            match word[0]:
+                case "-":
+                    context.delete_processing_timer(context.processing_time + timedelta(milliseconds=int(word[1:])))
+                case "w":
+                    context.timer(context.time + timedelta(milliseconds=int(word[1:])))
+                case "@":
+                    context.processing_timer(EPOCH + timedelta(milliseconds=int(word[1:])))
+                case "!":
+                    eval(word[1:])
+                case _:
+                    context.processing_timer(timedelta(milliseconds=int(word)))
+        return {"said": f"event {_ms(context.processing_time)}"}
+
+    def on_timer(self, time, context):
+        return {"said": f"watermark {_ms(time)} {_ms(context.processing_time)}"}
+
+    def on_processing_timer(self, time, context):
+        return {"said": f"clock {_ms(time)} {_ms(context.processing_time)}"}
+
+
+class Heartbeat(Process):
+    """Beats by the clock, for ever."""
+
+    output = {"said": "str"}
+
+    def on_event(self, event, context):
+        context.processing_timer("10ms")
+
+    def on_processing_timer(self, time, context):
+        context.processing_timer("10ms")
+        return {"said": "beat"}
+
+
+class FailsByTheClock(Process):
+    """Fails in its timer of the clock."""
+
+    output = {"said": "str"}
+
+    def on_event(self, event, context):
+        context.processing_timer("10ms")
+
+    def on_processing_timer(self, time, context):
+        context.processing_timer("1h")
+        yield {"said": "never seen"}
+        context.processing_timer(time)
+
+
+def _ms(time):
+    return (time - EPOCH) // timedelta(milliseconds=1)
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

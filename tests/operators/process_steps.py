@@ -26,6 +26,10 @@ class Obeys(Process):
         yield {"said": f"at {context.time.isoformat()}"}
         yield from self._obey(json.loads(self.then.get()), context)
 
+    def on_processing_timer(self, time, context):
+        yield {"said": f"clock {time.isoformat()}"}
+        yield from self._obey(json.loads(self.then.get()), context)
+
     def _obey(self, instructions, context):
         for what, *given in instructions:
             match what:
@@ -54,6 +58,10 @@ class Obeys(Process):
                     context.timer(context.time + timedelta(milliseconds=given[0]))
                 case "no timer":
                     context.delete_timer(context.time + timedelta(milliseconds=given[0]))
+                case "clock timer":
+                    context.processing_timer(context.processing_time + timedelta(milliseconds=given[0]))
+                case "no clock timer":
+                    context.delete_processing_timer(context.processing_time + timedelta(milliseconds=given[0]))
                 case "fail":
                     raise ValueError("as it was told")
                 case "say":

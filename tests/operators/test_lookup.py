@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import styx_lab as styx
+from styx_lab.connectors import MemorySource
 from styx_lab.core.ports import Lookup
 from styx_lab.engines.runner.runner import run
 from styx_lab.errors import CheckpointError, FlowError, RunError
 from styx_lab.flow.flow import Flow
-from styx_lab.testing import Script
+from styx_lab.testing import FakeClock, Script
 from tests.laws.verbs import Changing
 
 SCHEMA = {"ts": "int", "card_id": "str"}
@@ -147,7 +148,8 @@ def test_a_failure_is_an_answer_and_its_events_are_dead(how: str) -> None:
     letters = played.rows("dead_letters")
     assert [row["reason"] for row in letters] == ["lookup_failed"] * 3
     assert letters[0]["detail"].startswith("outside: ")
-    assert lookup.asked == ["b", "a", "a"]
+    # What raises is asked three times.
+    assert lookup.asked == (["b", *"aaa", *"aaa"] if how == "raises" else ["b", "a", "a"])
     assert played.counters["lookup"]["dead"] == 3
 
 
@@ -239,3 +241,35 @@ def test_a_flow_with_a_lookup_is_the_same_as_json() -> None:
     assert Flow.from_json(flow.to_json()) == flow
     assert flow.lookups == ("outside",)
     assert isinstance(Changing(), Lookup)
+
+
+class Busy(Counting):
+    """Is away so often before it answers."""
+
+    def __init__(self, away: int) -> None:
+        super().__init__()
+        self.away = away
+
+    def find(self, keys: pl.DataFrame) -> pl.DataFrame:
+        if self.away:
+            self.away -= 1
+            raise TimeoutError("busy")
+        return super().find(keys)
+
+
+@pytest.mark.parametrize(("away", "waited"), [(0, 0.0), (1, 0.1), (2, 0.6), (3, 0.6)])
+def test_what_is_away_for_a_moment_is_asked_again(away: int, waited: float, tmp_path: Path) -> None:
+    """By the run's own clock: that of the wait for a stop."""
+    clock = FakeClock()
+    source = MemorySource([{"ts": 0, "card_id": "a"}], cards().sources[0].schema)
+    outcome = run(
+        cards(),
+        {"cards": source},
+        lambda _: None,
+        tmp_path / "job",
+        lookups={"outside": Busy(away)},
+        stop=clock.event(),
+        clock=lambda: 0.0,
+    )
+    assert outcome.counters["lookup"]["dead"] == (away == 3)
+    assert clock.seconds() == pytest.approx(waited)

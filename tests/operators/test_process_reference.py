@@ -33,43 +33,92 @@ class Slow:
     def __init__(self) -> None:
         self.keys: dict[str, dict[str, Any]] = {}
         self.timers: list[tuple[int, int, str]] = []  # time, number, key
+        self.clock_timers: list[tuple[int, int, str]] = []
+        self.lost: Said = []  # the dead letters of timers, which come after those of events
+        self.clock = self.newest = -(2**63)
+        self.chains: dict[str, int] | None = None
+        self.first = self.at_hand = 0
+        self.clock_firing: int | None = None
         self.number = 0
         self.watermark = -(2**63)
         self.said: Said = []
 
     def run(self, batch: Batch) -> Said:
-        rows = batch.frame.select("ts", "key", "do").rows()
+        arrived = batch.frame["_arrival"].to_physical()
+        rows = batch.frame.select("ts", "key", "do").with_columns(arrived).rows()
         moments: list[tuple[int, int, Any]] = [
             (order, 0, row) for order, row in zip(batch.order.tolist(), rows, strict=True)
         ]
-        steps = zip(batch.steps.order.tolist(), batch.steps.mark.tolist(), strict=True)
-        for order, _, what in sorted([*moments, *((order, 1, mark) for order, mark in steps)], key=lambda one: one[:2]):
+        columns = (batch.steps.order, batch.steps.mark, batch.steps.clock)
+        moments += [
+            (order, 1, [mark, clock]) for order, mark, clock in zip(*(one.tolist() for one in columns), strict=True)
+        ]
+        for order, _, what in sorted(moments, key=lambda one: one[:2]):
             if isinstance(what, tuple):
-                time, key, do = what
+                time, key, do, arrival = what
+                self.newest = max(self.newest, time)
+                self.move(order, arrival)
                 self.call(order, key, time, self.watermark, max(time, self.watermark), None, json.loads(do), time)
-            else:
-                self.step(order, what)
-        return self.said
+                continue
+            mark, clock = what
+            self.move(order, clock)
+            before, self.watermark = self.watermark, mark
+            self.number += 1
+            self.first = self.number
+            self.chains = {} if mark == MAX_WATERMARK else None
+            if mark > before:
+                self.step(order, mark, before)
+            while mark == MAX_WATERMARK and (self.timers or self.clock_timers):
+                self.clocked(order, mark, before)
+                self.step(order, mark, before)
+        return sorted(self.said + self.lost, key=lambda one: one[0])
 
-    def step(self, order: int, mark: int) -> None:
-        before, self.watermark = self.watermark, mark
-        first, chains = self.number, dict[str, int]()
+    def move(self, order: int, clock: int) -> None:
+        if clock > self.clock:
+            self.clock = clock
+            self.clocked(order, clock, self.watermark)
+
+    def one_too_many(self, order: int, key: str, number: int) -> bool:
+        if self.chains is None or number < self.first:
+            return False
+        self.chains[key] = self.chains.get(key, 0) + 1
+        if self.chains[key] > 1_000:
+            self.timers = [one for one in self.timers if one[2] != key]
+            self.clock_timers = [one for one in self.clock_timers if one[2] != key]
+            self.lost.append((order, -1, key, "endless_timers"))
+            return True
+        return False
+
+    def step(self, order: int, mark: int, before: int) -> None:
         while due := sorted(one for one in self.timers if one[0] <= mark):
             time, number, key = due[0]
             self.timers.remove(due[0])
-            if mark == MAX_WATERMARK and number >= first:
-                chains[key] = chains.get(key, 0) + 1
-                if chains[key] > 1_000:
-                    self.timers = [one for one in self.timers if one[2] != key]
-                    self.said.append((order, -1, key, "endless_timers"))
-                    continue
-            now = max(time, before)
-            self.call(order, key, time, now, now, time, None, max(time, before + 1))
+            if not self.one_too_many(order, key, number):
+                now = max(time, before)
+                self.call(order, key, time, now, now, time, None, max(time, before + 1))
+
+    def clocked(self, order: int, until: int, before: int) -> None:
+        while due := sorted(one for one in self.clock_timers if one[0] <= until):
+            at, number, key = due[0]
+            self.clock_timers.remove(due[0])
+            if not self.one_too_many(order, key, number):
+                time = max(self.newest, before + 1)
+                self.call(order, key, time, before, max(self.newest, before), None, None, time, at)
 
     def call(
-        self, order: int, key: str, time: int, now: int, written: int, firing: int | None, do: Any, given: int
+        self,
+        order: int,
+        key: str,
+        time: int,
+        now: int,
+        written: int,
+        firing: int | None,
+        do: Any,
+        given: int,
+        clocked: int | None = None,
     ) -> None:
-        saved = copy.deepcopy((self.keys, self.timers, self.number))
+        saved = copy.deepcopy((self.keys, self.timers, self.clock_timers, self.number))
+        self.at_hand, self.clock_firing = max(self.clock, clocked or self.clock), clocked
         said: Said = []
         state = self.keys.setdefault(
             key, {"value": [], "kept": None, "numbers": [], "words": [], "ever": [], "then": "[]"}
@@ -77,6 +126,9 @@ class Slow:
         try:
             if firing is not None:
                 said.append((order, given, key, f"at {moment(time).isoformat()}"))
+                do = json.loads(state["then"])
+            if clocked is not None:
+                said.append((order, given, key, f"clock {moment(clocked).isoformat()}"))
                 do = json.loads(state["then"])
             for what, *args in do:
                 for name in TTL:
@@ -86,8 +138,9 @@ class Slow:
                     said.append((order, given, key, self.tell(state)))
         except (ValueError, KeyError) as error:
             # Everything is as before, but that the numbers of timers only tell their order.
-            self.keys, self.timers, self.number = saved
-            self.said.append((order, -1, key, f"process_failed: {type(error).__name__}"))
+            self.keys, self.timers, self.clock_timers, self.number = saved
+            letters = self.said if firing is None and clocked is None else self.lost
+            letters.append((order, -1, key, f"process_failed: {type(error).__name__}"))
         else:
             self.said += said
 
@@ -133,6 +186,17 @@ class Slow:
                 if all((at, of) != (time + args[0], key) for at, _, of in self.timers):
                     self.timers.append((time + args[0], self.number, key))
                     self.number += 1
+            case "clock timer":
+                at = self.at_hand + args[0]
+                if self.clock_firing is not None and at <= self.clock_firing:
+                    error = type("DataError", (ValueError,), {})
+                    raise error
+                if all((one, of) != (at, key) for one, _, of in self.clock_timers):
+                    self.clock_timers.append((at, self.number, key))
+                    self.number += 1
+            case "no clock timer":
+                at = self.at_hand + args[0]
+                self.clock_timers = [one for one in self.clock_timers if (one[0], one[2]) != (at, key)]
             case "no timer":
                 self.timers = [one for one in self.timers if (one[0], one[2]) != (time + args[0], key)]
             case "fail":
@@ -171,7 +235,7 @@ def ran(batch: Batch, size: int, crash: int) -> Said:
             # As an engine puts them: those of timers come last otherwise.
             for order, letter in sorted(letters, key=lambda one: one[0]):
                 reason = letter["reason"]
-                reason += ": " + letter["detail"].split(":")[0] if reason == "process_failed" else ""
+                reason += ": " + letter["detail"].split(":")[0].split(" ")[0] if reason == "process_failed" else ""
                 found.append((order, -1, json.loads(letter["payload"])["key"], reason))
         said += found
     return said
@@ -193,6 +257,9 @@ INSTRUCTION = st.one_of(
     st.tuples(st.just("timer"), st.integers(-20, 40)),
     st.tuples(st.just("timer"), st.integers(0, 40)),
     st.tuples(st.just("no timer"), st.integers(0, 40)),
+    st.tuples(st.just("clock timer"), st.integers(-20, 40)),
+    st.tuples(st.just("clock timer"), st.integers(0, 40)),
+    st.tuples(st.just("no clock timer"), st.integers(0, 40)),
     st.just(["fail"]),
 )
 THEN = st.tuples(st.just("then"), st.lists(INSTRUCTION, max_size=3))
@@ -202,6 +269,7 @@ MOMENT = st.tuples(
     st.sampled_from("aaab"),
     st.lists(st.one_of(INSTRUCTION, INSTRUCTION, THEN), min_size=1, max_size=5).map(lambda all_: [*all_, ["say"]]),
     st.booleans(),
+    st.sampled_from([None, None, 0, 7, 60]),
 )
 # By themselves hypothesis' lists are short, and then little happens.
 MOMENTS = st.sampled_from([25, 25, 12, 3]).flatmap(lambda size: st.lists(MOMENT, min_size=size // 2, max_size=size))
@@ -211,14 +279,17 @@ MORE = settings(max_examples=4 * settings().max_examples)
 @pytest.mark.laws
 @MORE
 @given(MOMENTS, st.sampled_from([1, 1, 2, 5]), st.integers(0, 12))
-@example([(0, 0, "a", [["then", [["timer", 9]]], ["timer", 1]], False)], 1, 0)
+@example([(0, 0, "a", [["then", [["timer", 9]]], ["timer", 1]], False, None)], 1, 0)
+@example([(0, 0, "a", [["then", [["timer", 9], ["clock timer", 3]]], ["clock timer", 1]], False, 9)], 1, 0)
 def test_it_gives_what_the_slow_one_gives(moments: list[Any], size: int, crash: int) -> None:
     script, now = Script(), 1_000
-    for gap, delay, key, do, marked in moments:
+    for gap, delay, key, do, marked, ticked in moments:
         now += gap
-        script = script.event({"key": key, "do": json.dumps(do)}, at=now - delay)
+        script = script.event({"key": key, "do": json.dumps(do)}, at=now - delay, arrival=now + 20)
         if marked:
             script = script.watermark(now - 3)
+        if ticked is not None:
+            script = script.tick(now + ticked)
     batch = script.end().batch(SOURCE)
     # Dead letters and rows of one place come apart from the operator; in each kind the order is the same.
     expected, found = Slow().run(batch), ran(batch, size, crash)

@@ -1,7 +1,8 @@
 """The answers that a job was given from outside, in a file beside its journal.
 
 Law (crash anywhere): an answer is written before it is used, and is on the disk before a commit that used it. After a
-start, questions that were answered are answered from here; up to the last commit, no other answer will do.
+start, questions that were answered are answered from here; up to the last commit, no other answer will do. What no kept
+checkpoint can ask again is cut off at its beginning: a reader sees the whole file or the shorter one.
 """
 
 from __future__ import annotations
@@ -9,16 +10,21 @@ from __future__ import annotations
 import base64
 import io
 import os
+from collections.abc import Mapping
+from itertools import accumulate
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import polars as pl
 
-from styx_lab.engines.runner.durable import cannot_write, sync_folder
+from styx_lab.engines.runner.durable import cannot_write, publish, sync_folder, write_aside
 from styx_lab.engines.runner.journal import journal_entries, journal_line
 from styx_lab.errors import CheckpointError
 
 __all__ = ["AnswerFile"]
+
+_FEW_BYTES: Final = 65_536
+"""So much in vain is not worth a copy of the rest."""
 
 
 class AnswerFile:
@@ -30,12 +36,15 @@ class AnswerFile:
         self._recovering = True
         self._unsynced = False
         self._file: io.FileIO | None = None
+        # Of each line the step, the number after its last question, and its bytes.
+        self._lines: list[tuple[str, int, int]] = []
         if path.exists():
             good = 0
             for _, value, end in journal_entries(path.read_bytes(), path):
-                good = end
                 answers = pl.read_ipc(io.BytesIO(base64.b64decode(value["answers"])))
                 self._known.setdefault(value["step"], []).append((value["first"], answers))
+                self._lines.append((value["step"], value["first"] + answers.height, end - good))
+                good = end
             self._open(good)
 
     def _open(self, good: int) -> io.FileIO:
@@ -82,6 +91,7 @@ class AnswerFile:
             "answers", {"step": step, "first": first, "answers": base64.b64encode(body.getvalue()).decode()}
         )
         self._unsynced = True
+        self._lines.append((step, first + answers.height, len(line)))
         try:
             while line:
                 line = line[file.write(line) or 0 :]
@@ -96,6 +106,42 @@ class AnswerFile:
             os.fsync(self._file.fileno())
         except OSError as error:
             raise cannot_write(error, self._path) from error
+        self._unsynced = False
+
+    def cut(self, first: Mapping[str, int]) -> None:
+        """Let go of the answers to what nobody asks any more.
+
+        That is done once they are the more part, so that each is copied about once.
+
+        Args:
+            first: for each step, the first question that may be asked again.
+
+        Raises:
+            OutputError: when the shorter file cannot be written; the longer one stays.
+            CheckpointError: when it cannot take the longer one's place.
+        """
+        kept = [first.get(step, 0) < after for step, after, _ in self._lines]
+        sizes = [size for _, _, size in self._lines]
+        gone = sum(size for size, one in zip(sizes, kept, strict=True) if not one)
+        if self._file is None or gone < _FEW_BYTES or 2 * gone < sum(sizes):
+            return
+        try:
+            data = self._path.read_bytes()
+        except OSError as error:
+            raise cannot_write(error, self._path) from error
+        ends = list(accumulate(sizes))
+        parts = [data[end - size : end] for end, size, one in zip(ends, sizes, kept, strict=True) if one]
+        # All of it is on the disk before it gets the name; where it cannot be written, all is as it was.
+        write_aside(self._path, b"".join(parts))
+        self._file.close()
+        try:
+            publish(self._path)
+            sync_folder(self._path.parent)
+        except OSError as error:
+            # Which of the two has the name now is not known: the next start finds out.
+            raise CheckpointError(f"cannot rename: {error.strerror or error}", where=str(self._path)) from error
+        self._lines = [line for line, one in zip(self._lines, kept, strict=True) if one]
+        self._open(sum(map(len, parts)))
         self._unsynced = False
 
     def __enter__(self) -> Self:

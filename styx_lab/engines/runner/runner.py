@@ -39,7 +39,9 @@ from styx_lab.engines.runner.watched import watched
 from styx_lab.engines.ticks import TickWatch
 from styx_lab.errors import CheckpointError, InputMissingError, OutputError
 from styx_lab.flow.flow import Flow
+from styx_lab.flow.steps import LookupJoin
 from styx_lab.operators.build import OpenModel
+from styx_lab.operators.lookup import LookupOperator
 from styx_lab.operators.outside import Outside
 
 __all__ = ["Outcome", "RunSettings", "run"]
@@ -135,7 +137,9 @@ def run(  # noqa: PLR0913 -- two clocks among them, so that a test owns both
         feed = Feed(sources, {step.name: step.schema.polars for step in flow.sources})
         try:
             with Journal(job.journal) as journal, AnswerFile(job.answers) as answers:
-                outside = Outside(lookups or {}, answers)
+                stop = stop or Event()
+                # Who asks for a stop does not wait for a lookup that is away.
+                outside = Outside(lookups or {}, answers, stop.wait)
                 runner = _Runner(
                     flow,
                     feed,
@@ -151,9 +155,18 @@ def run(  # noqa: PLR0913 -- two clocks among them, so that a test owns both
                 )
                 runner.recover(start_from)
                 with watched(observers):
-                    return runner.go(stop or Event(), observers)
+                    return runner.go(stop, observers)
         finally:
             feed.close()
+
+
+def _questions(checkpoint: Checkpoint, flow: Flow) -> dict[str, int]:
+    """The number of the first question that each lookup asks after a checkpoint."""
+    return {
+        step.name: LookupOperator.next_question(checkpoint.states[step.name])
+        for step in flow.steps
+        if isinstance(step, LookupJoin)
+    }
 
 
 class _Runner:
@@ -186,6 +199,8 @@ class _Runner:
         self._replayed = 0
         self._warnings: list[str] = []
         self._savepoint: str | None = None
+        # Of each checkpoint that this run knows, the first question of each lookup after it.
+        self._asked: dict[int, dict[str, int]] = {}
 
     def recover(self, start_from: Checkpoint | None) -> None:
         """Bring outputs and state to the last commit."""
@@ -235,6 +250,7 @@ class _Runner:
                     got=saved.flow[:12],
                     hint=f"this flow is {self._flow.hash[:12]}; start a new job, from a savepoint if it is to go on",
                 )
+            self._asked[saved.count] = _questions(saved, self._flow)
             self._chain.restore(saved.states, saved.counters)
             self._feed.seek(saved.position)
             return
@@ -328,12 +344,28 @@ class _Runner:
     def _checkpoint(self) -> None:
         # What is in the state must be committed first: a checkpoint above the last commit could not be used.
         self._commit()
+        now = self._now()
         try:
-            write_checkpoint(self._job.checkpoints / f"{self._feed.count:016d}", self._now())
+            write_checkpoint(self._job.checkpoints / f"{now.count:016d}", now)
         except OutputError as error:
             self._warnings.append(f"a checkpoint could not be written, the job goes on: {error}")
             return
         prune(self._job.checkpoints, keep=_KEPT_CHECKPOINTS)
+        self._asked[now.count] = _questions(now, self._flow)
+        self._cut_answers()
+
+    def _cut_answers(self) -> None:
+        """Let go of what was answered before the oldest checkpoint, which a recovery can begin at."""
+        there = [int(path.name) for path in usable_checkpoints(self._job.checkpoints)]
+        self._asked = {count: first for count, first in self._asked.items() if count in there}
+        # One alone may turn out to be damaged, and then everything is run again; one that this run neither wrote nor
+        # read may be.
+        if len(there) < _KEPT_CHECKPOINTS or len(self._asked) < len(there):
+            return
+        try:
+            self._answers.cut(self._asked[there[-1]])
+        except OutputError as error:
+            self._warnings.append(f"the file of answers could not be cut, the job goes on: {error}")
 
     def _tell(self, observers: Sequence[Observer]) -> None:
         for observer in observers:

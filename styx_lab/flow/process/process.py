@@ -17,10 +17,11 @@ from styx_lab.errors import FlowError, SchemaError
 from styx_lab.flow.process.seen import Context, Emitted, Event
 from styx_lab.flow.process.states import BroadcastState, DeclaredState
 
-__all__ = ["EVENT", "RUNS", "TIMER", "Declaration", "Process", "declaration"]
+__all__ = ["EVENT", "PROCESSING_TIMER", "RUNS", "TIMER", "Declaration", "Process", "declaration"]
 
 EVENT: Final = "event"
 TIMER: Final = "timer"
+PROCESSING_TIMER: Final = "processing_timer"
 _ON: Final = "on_"
 RUNS: Final = "_styx_runs"
 """Set on an object that runs: from then on nothing else can be."""
@@ -56,7 +57,8 @@ class Process:
             self.deadline.clear()
     ```
 
-    `on_event(event, context)` is called for each event; `on_timer(time, context)` when the watermark reaches a timer.
+    `on_event(event, context)` is called for each event; `on_timer(time, context)` when the watermark reaches a timer;
+    `on_processing_timer(time, context)` when the clock reaches one that `context.processing_timer(...)` set.
     `on_NAME(event, context)` for each further input of `process(..., others={"NAME": stream})` or `broadcast={...}`.
     Each gives mappings of output columns: by `yield`, `return` or `context.emit`.
 
@@ -80,6 +82,10 @@ class Process:
         """Take a timer: the watermark has reached `time`."""
         raise AssertionError("a class without its own on_timer can set no timer")
 
+    def on_processing_timer(self, time: datetime, context: Context) -> Emitted:
+        """Take a timer of processing time: the clock has reached `time`."""
+        raise AssertionError("a class without its own on_processing_timer can set no such timer")
+
     def __setattr__(self, name: str, value: Any) -> None:
         if name in states_of(type(self)):
             raise AttributeError(
@@ -101,13 +107,13 @@ class Declaration:
         states: its state, by name.
         output: the columns it gives.
         inputs: the names of its methods for further inputs, without `on_`.
-        timers: whether it has an `on_timer`.
+        processing_timers: whether it has an `on_processing_timer`, and so reckons in processing time.
     """
 
     states: tuple[tuple[str, DeclaredState[Any]], ...]
     output: Schema
     inputs: tuple[str, ...]
-    timers: bool
+    processing_timers: bool
 
 
 def states_of(process: type) -> dict[str, DeclaredState[Any]]:
@@ -156,8 +162,8 @@ def declaration(process: Any, *, where: str) -> Declaration:
     return Declaration(
         tuple(states.items()),
         _output(process, where),
-        tuple(name for name in inputs if name not in (EVENT, TIMER)),
-        process.on_timer is not Process.on_timer,
+        tuple(name for name in inputs if name not in (EVENT, TIMER, PROCESSING_TIMER)),
+        process.on_processing_timer is not Process.on_processing_timer,
     )
 
 

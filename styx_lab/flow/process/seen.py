@@ -47,7 +47,10 @@ class Context(Protocol):
 
     @property
     def time(self) -> datetime:
-        """The event's time, or the timer's."""
+        """The event's time, or the timer's; of a timer of processing time the newest event time so far.
+
+        That is above the watermark as it was, so that what is given for the timer is late for nobody.
+        """
 
     @property
     def watermark(self) -> datetime:
@@ -71,6 +74,28 @@ class Context(Protocol):
 
     def delete_timer(self, at: datetime) -> None:
         """Take back the timer of this key for that time, if there is one."""
+
+    @property
+    def processing_time(self) -> datetime:
+        """The clock: the newest arrival time so far, the event's included; it goes on by ticks while nothing arrives.
+
+        In `on_processing_timer` it is the timer's time at least: at the end of input timers do not wait for the clock.
+        It is there for a class with an `on_processing_timer`.
+        """
+
+    def processing_timer(self, at: datetime | Duration) -> datetime:
+        """Call `on_processing_timer` for this key when the clock reaches a time; gives that time.
+
+        A key has one timer for a time, however often it is set. One whose time has passed is due when the clock moves
+        next. At the end of input all are due.
+
+        Args:
+            at: a time with its zone, or a length (`"1m"`, a timedelta) after the clock's time, in `on_processing_timer`
+                after that of the timer.
+        """
+
+    def delete_processing_timer(self, at: datetime) -> None:
+        """Take back the timer of processing time of this key for that time, if there is one."""
 
     def emit(self, columns: Mapping[str, Any]) -> None:
         """Give one event: values for the columns of `output`; those that are left out are null."""

@@ -37,6 +37,11 @@ class CoGroup(Step):
 
     verb: ClassVar[str] = "co_group"
 
+    @property
+    def wants_ticks(self) -> bool:
+        """See `Step.wants_ticks`."""
+        return self.firing.processing
+
     def infer(self, inputs: Sequence[StreamType]) -> dict[str, StreamType]:
         """See `Step.infer`."""
         left, right = inputs

@@ -28,6 +28,7 @@ class ProcessStep(Step):
         output: the columns it gives, beside the key.
         others: the names of its further inputs, which follow the main one.
         broadcast: the names of its broadcast inputs, which come last.
+        processing_timers: whether it has timers of processing time.
     """
 
     code: Carried
@@ -35,8 +36,14 @@ class ProcessStep(Step):
     output: Schema
     others: tuple[str, ...] = ()
     broadcast: tuple[str, ...] = ()
+    processing_timers: bool = False
 
     verb: ClassVar[str] = "process"
+
+    @property
+    def wants_ticks(self) -> bool:
+        """See `Step.wants_ticks`."""
+        return self.processing_timers
 
     def infer(self, inputs: Sequence[StreamType]) -> dict[str, StreamType]:
         """See `Step.infer`."""
@@ -59,13 +66,15 @@ class ProcessStep(Step):
 
     def details(self) -> dict[str, Any]:
         """See `Step.details`."""
-        return {
+        value: dict[str, Any] = {
             "code": self.code.to_json(),
             "states": [[name, state.to_json()] for name, state in self.states],
             "output": self.output.to_json(),
             "others": list(self.others),
             "broadcast": list(self.broadcast),
         }
+        # Flows from before there were such timers keep their hash.
+        return value | {"processing_timers": True} if self.processing_timers else value
 
     @classmethod
     def read(cls, name: str, inputs: tuple[Port, ...], details: Mapping[str, Any]) -> ProcessStep:
@@ -79,12 +88,14 @@ class ProcessStep(Step):
             Schema(details["output"]),
             tuple(details["others"]),
             tuple(details["broadcast"]),
+            details.get("processing_timers", False),
         )
 
     def summary(self) -> str:
         """See `Step.summary`."""
         further = "".join(f", on {name}" for name in (*self.others, *self.broadcast))
-        return f"{self.code.name}{further}: {', '.join(self.output)}"
+        timers = ", timers of processing time" if self.processing_timers else ""
+        return f"{self.code.name}{further}{timers}: {', '.join(self.output)}"
 
 
 def _key_text(stream: StreamType) -> str:

@@ -34,6 +34,11 @@ class WindowJoin(Step):
 
     verb: ClassVar[str] = "window_join"
 
+    @property
+    def wants_ticks(self) -> bool:
+        """See `Step.wants_ticks`."""
+        return self.firing.processing
+
     def infer(self, inputs: Sequence[StreamType]) -> dict[str, StreamType]:
         """See `Step.infer`."""
         left, right = inputs

@@ -8,7 +8,7 @@ from typing import Self
 from styx_lab.errors import FlowError
 from styx_lab.flow.carried import Carried
 from styx_lab.flow.process import Process
-from styx_lab.flow.process.process import EVENT, TIMER, declaration, shared
+from styx_lab.flow.process.process import EVENT, PROCESSING_TIMER, TIMER, declaration, shared
 from styx_lab.flow.steps import Port, ProcessStep
 from styx_lab.flow.stream.so_far import StreamSoFar
 
@@ -53,6 +53,9 @@ class ProcessVerbs(StreamSoFar):
         Time: an event is taken when it comes, in order of arrival, also a late one: nothing is late here. The watermark
         is the smallest of the inputs'. An event that is given has the time of the event it was given for, or of the
         timer. At a watermark step timers are taken in order of time, of equal ones in the order in which they were set.
+        Timers of processing time are taken when the clock moves: before the event that moved it, before the timers of
+        the watermark's step; what is given for one has the newest event time so far. The clock is the newest arrival
+        time (of a source without them the newest event time), and ticks while a live source is quiet.
         State: what the class declares; a key without state and timers is forgotten. An exception makes the event a dead
         letter (`process_failed`), and its key's state and timers are as before it. Follows Flink's ProcessFunctions.
 
@@ -81,6 +84,7 @@ class ProcessVerbs(StreamSoFar):
                 declared.output,
                 tuple(others),
                 tuple(broadcast),
+                declared.processing_timers,
             )
 
         return self._bring(inputs, name, "process", made)
@@ -92,7 +96,7 @@ def _check_names(
     names = [*others, *broadcast]
     for name, stream in (*others.items(), *broadcast.items()):
         place = f"{where}, input {name!r}"
-        if name in (EVENT, TIMER) or names.count(name) > 1:
+        if name in (EVENT, TIMER, PROCESSING_TIMER) or names.count(name) > 1:
             raise FlowError("the name is taken", where=place, hint="another name for the input, and for its method")
         if not isinstance(stream, StreamSoFar):
             raise FlowError("not a stream", where=place, got=stream, hint="others={'refund': refunds}")

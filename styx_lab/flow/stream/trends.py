@@ -6,7 +6,7 @@ from typing import Self
 
 from styx_lab.core.time import Duration, duration_ms
 from styx_lab.errors import FlowError
-from styx_lab.flow.steps import Port, Step, Top, Trend, WindowStep
+from styx_lab.flow.steps import CoGroup, Port, Step, Top, Trend, WindowJoin, WindowStep
 from styx_lab.flow.stream.so_far import StreamSoFar
 
 __all__ = ["TrendVerbs"]
@@ -100,7 +100,7 @@ class TrendVerbs(StreamSoFar):
 
 def _refuse_processing_time(steps: tuple[Step, ...], port: Port, where: str) -> None:
     """Refuse results of windows whose ends say nothing of the watermark."""
-    for step in _windows(steps, port):
+    for step in _windows(steps, port, WindowStep, WindowJoin, CoGroup):
         if step.wants_ticks:
             raise FlowError(
                 "results are taken by the event time of their windows; these are of processing time",
@@ -110,14 +110,14 @@ def _refuse_processing_time(steps: tuple[Step, ...], port: Port, where: str) -> 
             )
 
 
-def _windows(steps: tuple[Step, ...], port: Port) -> list[WindowStep]:
-    """The windows that a port's events come from."""
+def _windows(steps: tuple[Step, ...], port: Port, *kinds: type[Step]) -> list[Step]:
+    """The windows that a port's events come from; of these kinds."""
     known = {step.name: step for step in steps}
     found = []
     ports = [port]
     while ports:
         step = known[ports.pop().step]
-        if isinstance(step, WindowStep):
+        if isinstance(step, kinds):
             found.append(step)
         else:
             ports += step.inputs
@@ -127,7 +127,8 @@ def _windows(steps: tuple[Step, ...], port: Port) -> list[WindowStep]:
 def _distance(steps: tuple[Step, ...], port: Port, where: str) -> int:
     """The distance of the windows that a port's events come from."""
     # Windows at no fixed distance (sessions, say) have none.
-    found: set[int | None] = {getattr(step.window, "slide_ms", None) for step in _windows(steps, port)}
+    windows = [getattr(step, "window", None) for step in _windows(steps, port, WindowStep)]
+    found: set[int | None] = {getattr(window, "slide_ms", None) for window in windows}
     distance = found.pop() if len(found) == 1 else None
     if not distance:
         raise FlowError(

@@ -83,9 +83,7 @@ class WindowVerbs(StreamSoFar):
                 raise FlowError(
                     "not an aggregate", where=f"{where}, {column!r}", got=aggregate, hint="count(), sum('amount'), ..."
                 )
-        if clock not in get_args(Clock):
-            raise FlowError("no such clock", where=where, got=clock, hint="clock='event' or clock='processing'")
-        firing = Firing(trigger, discarding, _lateness(allowed_lateness, where), clock == "processing")
+        firing = _firing(trigger, discarding, allowed_lateness, clock, where)
         return self._append(WindowStep(name, (self.port,), window, tuple(aggregates.items()), firing))
 
     def window_join(
@@ -97,6 +95,7 @@ class WindowVerbs(StreamSoFar):
         trigger: Trigger | None = None,
         discarding: bool = False,
         allowed_lateness: Duration = "0ms",
+        clock: Clock = "event",
         suffix: str = "_right",
         name: str | None = None,
     ) -> Self:
@@ -114,7 +113,7 @@ class WindowVerbs(StreamSoFar):
             window: which windows; they act on the events of both sides together, so a session is one of both.
             how: `inner` gives left x right, left by left, in order of arrival; `left` and `full` also the events whose
                 window has none of the other side, with nulls there.
-            trigger, discarding, allowed_lateness: as for `window()`; each firing gives all pairs again.
+            trigger, discarding, allowed_lateness, clock: as for `window()`; each firing gives all pairs again.
             suffix: put behind a right column's name that the left side has, too.
             name: the step's name.
 
@@ -124,7 +123,7 @@ class WindowVerbs(StreamSoFar):
         Raises:
             FlowError: when a side has no key, or the keys' types differ.
         """
-        firing = Firing(trigger, discarding, _lateness(allowed_lateness, "window_join()"))
+        firing = _firing(trigger, discarding, allowed_lateness, clock, "window_join()")
 
         def make(name: str, ports: tuple[Port, ...]) -> WindowJoin:
             return WindowJoin(name, ports, window, how, suffix, firing)
@@ -141,6 +140,7 @@ class WindowVerbs(StreamSoFar):
         trigger: Trigger | None = None,
         discarding: bool = False,
         allowed_lateness: Duration = "0ms",
+        clock: Clock = "event",
         name: str | None = None,
     ) -> Self:
         """Give the events of two streams that have one key and are in one window, as two lists of structs.
@@ -156,7 +156,7 @@ class WindowVerbs(StreamSoFar):
             other: the right side; keyed by columns of the same types.
             window: which windows; they act on the events of both sides together.
             left, right: what the lists are called; either may be empty, not both.
-            trigger, discarding, allowed_lateness: as for `window()`.
+            trigger, discarding, allowed_lateness, clock: as for `window()`.
             name: the step's name.
 
         Time, State: as for `window_join()`. Follows Flink's `CoGroupedStreams`.
@@ -164,7 +164,7 @@ class WindowVerbs(StreamSoFar):
         Raises:
             FlowError: when a side has no key, or the keys' types differ.
         """
-        firing = Firing(trigger, discarding, _lateness(allowed_lateness, "co_group()"))
+        firing = _firing(trigger, discarding, allowed_lateness, clock, "co_group()")
 
         def make(name: str, ports: tuple[Port, ...]) -> CoGroup:
             return CoGroup(name, ports, window, left, right, firing)
@@ -172,5 +172,8 @@ class WindowVerbs(StreamSoFar):
         return self._bring([other], name, "co_group", make)
 
 
-def _lateness(length: Duration, where: str) -> int:
-    return duration_ms(length, where=f"{where}, allowed_lateness", zero=True)
+def _firing(trigger: Trigger | None, discarding: bool, lateness: Duration, clock: Clock, where: str) -> Firing:
+    if clock not in get_args(Clock):
+        raise FlowError("no such clock", where=where, got=clock, hint="clock='event' or clock='processing'")
+    late_ms = duration_ms(lateness, where=f"{where}, allowed_lateness", zero=True)
+    return Firing(trigger, discarding, late_ms, clock == "processing")

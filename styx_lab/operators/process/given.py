@@ -19,15 +19,19 @@ from styx_lab.core.events import ARRIVAL, DETECTED, OFFSET, ORIGIN, PARTITION, S
 from styx_lab.core.keys import key_json
 from styx_lab.core.schema import TIME_DTYPE, Schema
 from styx_lab.errors import DataError
-from styx_lab.flow.process.process import TIMER
+from styx_lab.flow.process.process import PROCESSING_TIMER, TIMER
 from styx_lab.flow.process.values import check_of, told
 
-__all__ = ["Cause", "Given", "key_columns"]
+__all__ = ["PROCESSING_PORT", "TIMER_PORT", "Cause", "Given", "key_columns"]
 
 Cause = tuple[int, int, Any, int, int]
 """What an event is given for: its place in the sequence, the time it gets, the key, then the input's number and the
-row's, or for a timer -1 and its number in the slice."""
-_TIMER_PORT: Final = -1
+row's, or for a timer its kind and its number in the slice."""
+TIMER_PORT: Final = -1
+"""In place of an input's number: a timer of event time."""
+PROCESSING_PORT: Final = -2
+"""In place of an input's number: a timer of processing time."""
+_TIMERS: Final = {TIMER_PORT: TIMER, PROCESSING_PORT: PROCESSING_TIMER}
 _MANY: Final = 65_536
 
 
@@ -55,7 +59,7 @@ class Given:
         self.cause: Cause = (0, 0, (), 0, 0)
         """What is given now is given for this."""
         self.timers: list[tuple[list[int], int]] = []
-        """The timers of the slice: what stands for each in an origin, and its step's clock."""
+        """The timers of the slice: what stands for each in an origin, and the clock's time when it was taken."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -141,7 +145,7 @@ class Given:
                 rows = number[mine]
                 arrivals[mine] = frame[ARRIVAL].gather(rows).to_physical().to_numpy()
                 texts[mine] = _origin_texts(frame, rows)
-        mine = np.flatnonzero(port == _TIMER_PORT)
+        mine = np.flatnonzero(port < 0)
         for one, timer in zip(mine.tolist(), number[mine].tolist(), strict=True):
             said, arrivals[one] = self.timers[timer]
             texts[one] = ",".join(map(str, said))
@@ -158,7 +162,7 @@ class Given:
             head = heads.get((key, port))
             if head is None:
                 whole = canonical_json([self._step]).decode()[:-1]
-                name = TIMER if port == _TIMER_PORT else self._inputs[port]
+                name = _TIMERS[port] if port < 0 else self._inputs[port]
                 head = heads[key, port] = f'{whole},{key_json(_as_tuple(key)).decode()},["{name}",'
             count = count + 1 if before == (port, number) else 0
             before = (port, number)

@@ -42,17 +42,20 @@ class Scope:
         now: what has reached this is over: the watermark as it was; for a timer its time, if that is later.
         watermark: what the user sees as the watermark.
         written: the time that a write counts as: the event's, or the watermark where the event is late.
-        firing: the time of the timer at hand; None for an event.
+        firing: the time of the timer at hand; None for an event, and for a timer of processing time.
+        clock: what the user sees as the processing time.
+        firing_clock: the time of the timer of processing time at hand; else None.
         broadcasting: whether the event is of a broadcast input.
         log: how to undo what was written, in order.
     """
 
-    __slots__ = ("broadcasting", "firing", "key", "log", "now", "time", "watermark", "written")
+    __slots__ = ("broadcasting", "clock", "firing", "firing_clock", "key", "log", "now", "time", "watermark", "written")
 
     def __init__(self) -> None:
         self.key: Any = NO_KEY
-        self.time = self.now = self.watermark = self.written = MIN_WATERMARK
+        self.time = self.now = self.watermark = self.written = self.clock = MIN_WATERMARK
         self.firing: int | None = None
+        self.firing_clock: int | None = None
         self.broadcasting = False
         self.log: list[tuple[Callable[..., object], Any, Any, Any]] = []
 

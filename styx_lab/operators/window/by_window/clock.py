@@ -7,22 +7,23 @@ one place in the sequence have one processing time, that of the first of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import polars as pl
 
-from styx_lab.core.batch import Batch, Int64s
+from styx_lab.core.batch import Batch, Int64s, Steps
 from styx_lab.core.events import ARRIVAL, TIME
 from styx_lab.core.time import MAX_WATERMARK, MIN_WATERMARK
 from styx_lab.operators.window.by_window import forms as k
 from styx_lab.operators.window.kernel import StepArrays
 
-__all__ = ["Pace", "ProcessingClock"]
+__all__ = ["PLACES", "STEP", "TAKEN", "Pace", "ProcessingClock"]
 
 # What happens at one place of the sequence: an event moves the clock, is taken, and a step moves the clock.
-_MOVES, _TAKEN, _STEP, _PLACES = 0, 1, 2, 3
+_MOVES, TAKEN, STEP, PLACES = 0, 1, 2, 3
 _SAVED: Final = ("now", "newest", "seen")
 
 
@@ -44,22 +45,30 @@ class Pace:
 
     def at(self, order: Int64s) -> Int64s:
         """The processing time of the events of these orders, epoch ms."""
-        return self._clocks[np.searchsorted(self._moves, _PLACES * order + _MOVES, side="right")]
+        return self._clocks[np.searchsorted(self._moves, PLACES * order + _MOVES, side="right")]
 
     def places(self, order: Int64s) -> Int64s:
         """Where they stand among the moves."""
-        return _PLACES * order + _TAKEN
+        return PLACES * order + TAKEN
 
-    def settle(self, fired: k.Fired, batch: Batch) -> None:
+    def settle(self, fired: k.Fired, before: int, steps: Steps) -> None:
         """Put what fired back into the sequence, with an event time that is late for nobody: the newest so far, and
         above the watermark.
+
+        Args:
+            fired: what fired.
+            before: the watermark before the batch.
+            steps: its steps.
         """
         order = fired.rows[k.OUT_ORDER]
-        order //= _PLACES
-        marks = np.concatenate([np.array([batch.before], np.int64), batch.steps.mark])
-        mark = marks[np.searchsorted(batch.steps.order, order, side="left")]
-        newest = self._newest[np.searchsorted(self._seen, order, side="right")]
-        fired.rows[k.OUT_TIME] = np.maximum(newest, mark + 1)
+        order //= PLACES
+        marks = np.concatenate([np.array([before], np.int64), steps.mark])
+        mark = marks[np.searchsorted(steps.order, order, side="left")]
+        fired.rows[k.OUT_TIME] = np.maximum(self.newest(order), mark + 1)
+
+    def newest(self, order: Int64s) -> Int64s:
+        """The newest event time at these orders, epoch ms."""
+        return self._newest[np.searchsorted(self._seen, order, side="right")]
 
 
 class ProcessingClock:
@@ -67,6 +76,11 @@ class ProcessingClock:
 
     def __init__(self) -> None:
         self._now = self._newest = self._seen = MIN_WATERMARK
+
+    @property
+    def now(self) -> int:
+        """Where it stands, epoch ms; `MIN_WATERMARK` before the first event."""
+        return self._now
 
     def follow(self, batch: Batch) -> Pace:
         """Go through a batch."""
@@ -76,7 +90,7 @@ class ProcessingClock:
         times = batch.frame[TIME].to_physical().to_numpy()[first]
         newest = np.maximum.accumulate(np.concatenate([np.array([self._newest], np.int64), times]))
         steps = batch.steps
-        moves = np.concatenate([_PLACES * seen + _MOVES, _PLACES * steps.order + _STEP])
+        moves = np.concatenate([PLACES * seen + _MOVES, PLACES * steps.order + STEP])
         arranged = np.argsort(moves, kind="stable")
         moves = moves[arranged]
         said = np.concatenate([arrived, steps.clock])[arranged]
@@ -90,6 +104,13 @@ class ProcessingClock:
         if len(batch):
             self._seen = int(batch.order[-1])
         return Pace(before, StepArrays(moves[moved], marks[moved], clocks[1:][moved]), moves, clocks, seen, newest)
+
+    def follow_all(self, inputs: Sequence[Batch], before: int, steps: Steps) -> Pace:
+        """Go through a slice of several inputs, whose steps together these are."""
+        order = np.concatenate([batch.order for batch in inputs])
+        arranged = np.argsort(order, kind="stable")
+        rows = pl.concat([batch.frame.select(ARRIVAL, TIME) for batch in inputs])
+        return self.follow(Batch(rows[arranged], order[arranged], before, steps))
 
     def columns(self) -> pl.DataFrame:
         """What a snapshot keeps of it, as one row."""

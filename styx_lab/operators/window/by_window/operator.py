@@ -100,7 +100,7 @@ class ByWindowOperator(Operator):
             times = pace.at(taken.batch.order)
             rows = self._arrivals(taken.batch, values, times, pace.places(taken.batch.order), times)
             fired, verdicts = self._windows.run(rows, pace.before, pace.steps)
-            pace.settle(fired, batch)
+            pace.settle(fired, batch.before, batch.steps)
         if self._groups is not None and len(taken.batch):
             held = verdicts == k.TAKEN
             numbers = 2 * (first + np.arange(len(taken.batch)))

@@ -25,6 +25,7 @@ from styx_lab.flow.types import StreamType
 from styx_lab.operators.join.sides import Sides, merge_sides
 from styx_lab.operators.rows import EventRows
 from styx_lab.operators.window.by_window import forms as k
+from styx_lab.operators.window.by_window.clock import ProcessingClock
 from styx_lab.operators.window.by_window.evaluated import evaluated
 from styx_lab.operators.window.by_window.results import Results
 from styx_lab.operators.window.by_window.rule import Assignment, rule_of
@@ -79,6 +80,7 @@ class SidedOperator(Operator):
         self._assignment = Assignment(step.window, step.firing)
         self._windows = OpenWindows(Layout((), left, step.where), rule_of(step.window, step.firing, sums=0, keeps=True))
         self._results = Results(step.name, step.window, dict(edges), left.key)
+        self._clock = ProcessingClock() if step.firing.processing else None
         self._reset_rows()
 
     def _reset_rows(self) -> None:
@@ -92,12 +94,22 @@ class SidedOperator(Operator):
         """Take the events of both sides into their windows, in the order in which they came, and fire what fires."""
         taken = [evaluated(self._step.name, batch, {}, self._assignment) for batch in inputs]
         sides = merge_sides([one.batch for one in taken])
-        steps = StepArrays(
-            *(np.array(part, np.int64) for part in (sides.steps.order, sides.steps.mark, sides.steps.clock))
-        )
         first = self._windows.next_number
-        rows = self._arrivals(sides, [one.batch.frame for one in taken], [one.frame for one in taken])
-        fired, verdicts = self._windows.run(rows, sides.before, steps)
+        frames, values = [one.batch.frame for one in taken], [one.frame for one in taken]
+        if self._clock is None:
+            steps = StepArrays(
+                *(np.array(part, np.int64) for part in (sides.steps.order, sides.steps.mark, sides.steps.clock))
+            )
+            times = [frame[TIME].to_physical().to_numpy() for frame in frames]
+            clocks = [frame[ARRIVAL].to_physical().to_numpy() for frame in frames]
+            rows = self._arrivals(sides, frames, values, times, clocks, sides.order)
+            fired, verdicts = self._windows.run(rows, sides.before, steps)
+        else:
+            pace = self._clock.follow_all(inputs, sides.before, sides.steps)
+            times = [pace.at(one.batch.order) for one in taken]
+            rows = self._arrivals(sides, frames, values, times, times, pace.places(sides.order))
+            fired, verdicts = self._windows.run(rows, pace.before, pace.steps)
+            pace.settle(fired, sides.before, sides.steps)
         late: list[Batch] = []
         outside = int((verdicts == k.NO_WINDOW).sum())
         for side, one in enumerate(taken):
@@ -118,14 +130,28 @@ class SidedOperator(Operator):
             counts=counts,
         )
 
-    def _arrivals(self, sides: Sides, frames: Sequence[pl.DataFrame], values: Sequence[pl.DataFrame]) -> k.Arrivals:
-        """Both sides' events as the kernel reads them, in the order in which they came."""
+    def _arrivals(
+        self,
+        sides: Sides,
+        frames: Sequence[pl.DataFrame],
+        values: Sequence[pl.DataFrame],
+        times: Sequence[Int64s],
+        clocks: Sequence[Int64s],
+        order: Int64s,
+    ) -> k.Arrivals:
+        """Both sides' events as the kernel reads them, in the order in which they came.
+
+        Args:
+            sides: who came when.
+            frames, values: each side's events, and what was computed of them.
+            times, clocks: each side's times of the windows, and of the clock.
+            order: the place of each event among the steps, in the order in which they came.
+        """
         names = list(self._streams[0].key)
         keys = [
             frame.select(pl.col(theirs).alias(mine) for mine, theirs in zip(names, stream.key, strict=True))
             for frame, stream in zip(frames, self._streams, strict=True)
         ]
-        times = [frame[TIME].to_physical().to_numpy() for frame in frames]
         edges = [self._assignment.edges(each, value) for each, value in zip(times, values, strict=True)]
         # Where each event stands when the sides are put one behind the other.
         place = sides.row + np.where(sides.side == 1, frames[0].height, 0)
@@ -138,8 +164,8 @@ class SidedOperator(Operator):
         return k.Arrivals(
             merged(times),
             self._results.slots(pl.concat(keys)[place]),
-            np.array(sides.order, np.int64),
-            merged([frame[ARRIVAL].to_physical().to_numpy() for frame in frames]),
+            np.array(order, np.int64),
+            merged(clocks),
             np.array(sides.side, np.int64),
             merged([starts for starts, _ in edges]),
             merged([ends for _, ends in edges]),
@@ -171,7 +197,10 @@ class SidedOperator(Operator):
             name: rows.frame().join(groups, on="_number", how="inner", maintain_order="left")
             for name, rows in zip(("left", "right"), self._rows, strict=True)
         }
-        return State(self._step.details(), {"windows": windows, **kept, "place": self._windows.place()}, _VERSION)
+        place = self._windows.place()
+        if self._clock is not None:
+            place = place.hstack(self._clock.columns())
+        return State(self._step.details(), {"windows": windows, **kept, "place": place}, _VERSION)
 
     def restore(self, states: Sequence[State]) -> None:
         """Go on from parts of a snapshot.
@@ -182,10 +211,17 @@ class SidedOperator(Operator):
         state = State.saved(states, version=_VERSION, where=self._step.where, meta=self._step.details())
         self._results.clear()
         self._windows.restore(state.tables["windows"], state.tables["place"], self._results.slots)
+        if self._clock is not None:
+            self._clock.put_back(state.tables["place"])
         self._reset_rows()
         for name, rows, stream in zip(("left", "right"), self._rows, self._streams, strict=True):
             table = state.tables[name].sort("_number")
             rows.add(table.select(list(stream.schema)), table["_number"].to_numpy())
+
+    @property
+    def waits_for_clock(self) -> bool:
+        """See `Operator.waits_for_clock`."""
+        return self._clock is not None and self._windows.live > 0
 
     def size(self) -> Mapping[str, int]:
         """The keys, windows and events that are held."""
