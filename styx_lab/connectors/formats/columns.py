@@ -169,8 +169,8 @@ def nan_to_null(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     replaced = []
     for column in frame.iter_columns():
         if column.dtype.is_float():
-            # A method of Polars costs as much as a thousand values; without nulls NumPy reads the column where it is, and
-            # the least value of all is NaN where there is one.
+            # A method of Polars costs as much as a thousand values; without nulls NumPy reads the column where it is,
+            # and the least value of all is NaN where there is one.
             if column.null_count():
                 nans = int(column.is_nan().sum())
             else:
