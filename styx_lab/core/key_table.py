@@ -13,10 +13,10 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from styx_lab.core.arrow import Bytes
 from styx_lab.core.batch import Int64s
+from styx_lab.core.compiled import njit
 from styx_lab.core.text_kernel import copy_bytes
 
 __all__ = [

@@ -9,9 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from styx_lab.core.compiled import njit
 
 __all__ = [
     "DIGITS",

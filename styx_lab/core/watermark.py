@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from styx_lab.core.batch import Int64s, Steps
+from styx_lab.core.compiled import njit
 from styx_lab.core.time import MIN_WATERMARK
 
 __all__ = ["WatermarkTracker"]

@@ -2,17 +2,13 @@
 
 Laws: rows and steps are taken in the one order they have in the sequence, so the cut cannot show; a window fires at the
 first step that reaches its end, exactly once, and its panes go when no window needs them any more.
-
-Compiled without Numba's counting of who holds an array (`_nrt`), which took a fifth of the time. So nothing here may
-make an array; what would does not compile.
 """
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from numba import njit
-
+from styx_lab.core.compiled import njit_uncounted
 from styx_lab.operators.window.entries import (
     AHEAD,
     AT_ROW,
@@ -104,7 +100,7 @@ class Shape(NamedTuple):
     slide: int
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def judge(times, orders, steps, before, shape, last, verdicts, places):  # type: ignore[no-untyped-def]
     """Whether each event is taken by a window, late, or in none; against the watermark before it.
 
@@ -135,13 +131,13 @@ def judge(times, orders, steps, before, shape, last, verdicts, places):  # type:
     return late, outside
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def _first_end(pane, shape):  # type: ignore[no-untyped-def]
     """The end of the first window that holds a pane."""
     return -((shape.size - (pane + 1) * shape.pane) // shape.slide) * shape.slide + shape.size
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def _next_end(pane, mark, shape):  # type: ignore[no-untyped-def]
     """The end of the first window that holds a pane and has not fired at a watermark."""
     end = _first_end(pane, shape)
@@ -150,7 +146,7 @@ def _next_end(pane, mark, shape):  # type: ignore[no-untyped-def]
     return max(end, ((mark + 1 - shape.size) // shape.slide + 1) * shape.slide + shape.size)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def _sift(heap, length, entries):  # type: ignore[no-untyped-def]
     """Let the heap's top sink to where its rank belongs."""
     place = 0
@@ -166,7 +162,7 @@ def _sift(heap, length, entries):  # type: ignore[no-untyped-def]
     heap[place] = entry
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def _heap_of(heap, panes, first, last, entries):  # type: ignore[no-untyped-def]
     """A heap of the panes' first entries, by rank."""
     length = 0
@@ -181,7 +177,7 @@ def _heap_of(heap, panes, first, last, entries):  # type: ignore[no-untyped-def]
     return length
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def _exact_sum(state, operations, index, slot, first, last, scratch):  # type: ignore[no-untyped-def]
     """A key's float sum over panes, in wide form."""
     at = operations.table[index, 2]
@@ -198,7 +194,7 @@ def _exact_sum(state, operations, index, slot, first, last, scratch):  # type: i
     return round_wide(scratch)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def _fire(state, operations, out, end, order, clock, last):  # type: ignore[no-untyped-def]
     """Emit one window: the keys of the panes up to row `last`, in order of their first event in it."""
     control, entries, panes, heap = state.control, state.entries, state.panes, state.heap
@@ -268,7 +264,7 @@ def _fire(state, operations, out, end, order, clock, last):  # type: ignore[no-u
                     out_real[at, row] += out_real[at + 1, row]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def _advance(state, operations, out, shape, mark, order, clock):  # type: ignore[no-untyped-def]
     """Fire every window that a step makes due; False where there is no room for the next one."""
     control, panes = state.control, state.panes
@@ -293,7 +289,7 @@ def _advance(state, operations, out, shape, mark, order, clock):  # type: ignore
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def run(state, operations, out, shape, before, rows, steps):  # type: ignore[no-untyped-def]
     """Take rows and steps in their order from where the last call stopped.
 
