@@ -198,7 +198,7 @@ class ProcessOperator(Operator):
         if turn.ends:
             slice_.end({TIMER_PORT: self._timers, PROCESSING_PORT: self._processing})
         # A tick moves the clock alone.
-        if turn.mark > before:
+        if turn.mark > before and self._timers.waits_for(turn.mark):
             self._take(slice_, turn, TIMER_PORT, turn.mark, before, before)
         if turn.ends:
             # What the clock has not come to is due all the same, and what these timers set.
