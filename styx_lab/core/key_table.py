@@ -223,11 +223,18 @@ def lay_out(keys, slots, starts, lengths):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True, error_model="numpy")
 def copy_keys(keys, slots, starts, data):  # type: ignore[no-untyped-def]
     """The bytes of slots' keys, each to where it shall begin."""
-    places = keys.places
-    to, arena = data.ctypes.data, keys.arena.ctypes.data
-    for row in range(len(slots)):
-        slot = slots[row]
-        copy_bytes(to + starts[row], arena + places[slot, START], places[slot, LENGTH])
+    places, arena, control = keys.places, keys.arena, keys.control
+    to, source = data.ctypes.data, keys.arena.ctypes.data
+    for block in range(0, len(slots), _BLOCK):
+        stop = min(block + _BLOCK, len(slots))
+        # As in `find_slots`: what many keys need is asked for at once.
+        for row in range(block, stop):
+            start = places[slots[row], START]
+            if start < len(arena):
+                control[TOUCHED] ^= arena[start]
+        for row in range(block, stop):
+            slot = slots[row]
+            copy_bytes(to + starts[row], source + places[slot, START], places[slot, LENGTH])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -17,6 +17,8 @@ __all__ = ["EventRows"]
 
 _NUMBER: Final = "_number"
 _FEW: Final = 4096
+_SPARSE: Final = 16
+"""Rows are looked up one by one where they are fewer than one of so many numbers."""
 _CHUNKS: Final = 32
 _CHUNK_ROWS: Final = 8192
 """Rows are put into one piece when there are more pieces than so many, and than one for so many rows."""
@@ -72,15 +74,28 @@ class EventRows:
     def keep(self, numbers: Int64s) -> None:
         """Forget all rows but these."""
         frame = self._whole()
-        # The numbers rise, so looking each up is much faster than np.isin.
-        places = np.searchsorted(self._numbers, numbers)
-        found = places < len(self._numbers)
-        found[found] = self._numbers[places[found]] == numbers[found]
-        kept = np.zeros(len(self._numbers), np.bool_)
-        kept[places[found]] = True
+        kept = self._named(numbers)
         self._frame = frame.filter(pl.Series(kept)).rechunk()
         self._numbers = self._numbers[kept]
         self._count = self._swept = self._frame.height
+
+    def _named(self, numbers: Int64s) -> np.ndarray:
+        """For each row whether its number is one of these."""
+        kept = np.zeros(len(self._numbers), np.bool_)
+        if not len(kept):
+            return kept
+        first, last = self._numbers[0], self._numbers[-1]
+        if last - first < _SPARSE * len(kept):
+            # They lie close together, as most do: to mark them takes neither a search nor a sort.
+            marked = np.zeros(last - first + 1, np.bool_)
+            marked[numbers[(numbers >= first) & (numbers <= last)] - first] = True
+            found: np.ndarray = marked[self._numbers - first]
+            return found
+        places = np.searchsorted(self._numbers, numbers)
+        found = places < len(kept)
+        found[found] = self._numbers[places[found]] == numbers[found]
+        kept[places[found]] = True
+        return kept
 
     def frame(self) -> pl.DataFrame:
         """All rows, with their numbers in `_number`."""

@@ -86,10 +86,18 @@ class Kept(NamedTuple):
 
     def side(self, side: int) -> Matrix:
         """The nodes of one side's events, in order of their numbers."""
-        lists = self.nodes[:, NODE_LIST]
-        used = np.flatnonzero((lists != NONE) & (lists % 2 == side))
+        used = self._used(side)
         found: Matrix = self.nodes[used[np.argsort(self.nodes[used, NODE_NUMBER], kind="stable")]]
         return found
+
+    def numbers(self, side: int) -> Int64s:
+        """The numbers of one side's events, in no order."""
+        found: Int64s = self.nodes[self._used(side), NODE_NUMBER]
+        return found
+
+    def _used(self, side: int) -> Int64s:
+        lists = self.nodes[:, NODE_LIST]
+        return np.flatnonzero((lists != NONE) & (lists & 1 == side))
 
     def idle(self, slots: Int64s) -> Int64s:
         """Those of the slots that have no event."""

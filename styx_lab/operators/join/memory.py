@@ -125,7 +125,7 @@ class JoinMemory:
         """Let go of rows and keys that no kept event has, once they are many."""
         for side, rows in enumerate(self.rows):
             if rows.worth_sweeping:
-                rows.keep(self.kept.side(side)[:, NODE_NUMBER])
+                rows.keep(self.kept.numbers(side))
         if len(self.keys) > _IDLE_KEYS + _IDLE_SHARE * int(self.kept.counts[LIVE]):
             self.keys.release(self.kept.idle(self.keys.living))
 
