@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from itertools import combinations
+from pathlib import Path
 from xml.etree import ElementTree
 
 from hypothesis import given
@@ -93,3 +95,11 @@ def test_every_pattern_can_be_drawn_and_always_alike(pattern: Pattern) -> None:
     for (a, b, c, d), (e, f, g, h) in combinations(boxes, 2):
         inside = a < e < g < c and b < f < h < d
         assert inside or c < e or g < a
+
+
+def test_the_picture_in_the_documents_is_what_is_drawn() -> None:
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    said = re.search(r"^drawn_above = (\(.*?^\))", (docs / "patterns.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert said is not None
+    pattern = eval(said[1], {"Pattern": Pattern, "AfterMatch": AfterMatch})
+    assert (docs / "images" / "pattern.svg").read_text() == f"{pattern.diagram().svg.rstrip()}\n"

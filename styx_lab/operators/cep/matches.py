@@ -97,10 +97,10 @@ def _part(
     struct = chosen.select(pl.struct(fields).alias(name)).to_series()
     if len(owner) == count:
         return struct.cast(dtype)
-    index = np.full(count, -1, np.int64)
+    # A match that has none of it gets the null behind the last.
+    index = np.full(count, len(struct), np.int64)
     index[owner] = np.arange(len(owner))
-    wanted = pl.Series(index).replace(-1, None)
-    return struct.extend_constant(None, 1).gather(wanted.fill_null(len(struct) - 1)).cast(dtype)
+    return struct.extend_constant(None, 1).gather(index).cast(dtype)
 
 
 def _texts(frame: pl.DataFrame) -> list[str]:
