@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from styx_lab.core.batch import Batch
-from styx_lab.core.events import ORIGIN, TIME
+from styx_lab.core.events import ORIGIN
 from styx_lab.core.operator import OUT, Emission
 from styx_lab.core.time import MIN_WATERMARK
 from styx_lab.errors import DataError, FlowError, StyxError
@@ -19,6 +19,7 @@ from styx_lab.flow.pattern import Pattern
 from styx_lab.flow.steps import Detect, Port
 from styx_lab.flow.steps.detect import TIMED_OUT
 from styx_lab.operators.cep.compiled.operator import DetectOperator
+from styx_lab.operators.cep.found import AT, KIND
 from styx_lab.testing.cep.case import Case
 from styx_lab.testing.cep.conditions import over_columns
 from styx_lab.testing.cep.events import Columns, check_order, columns_of, one_batch
@@ -99,9 +100,11 @@ class _Run:
         before = len(self._told[OUT]) + len(self._told[TIMED_OUT])
         for kind, (port, name) in enumerate(((OUT, "match"), (TIMED_OUT, "partial"))):
             given = emission.ports[port]
-            turns = (before + np.flatnonzero(emitted == kind)).tolist()
+            places = np.flatnonzero(emitted[:, KIND] == kind)
+            turns = (before + places).tolist()
             at = marks[np.searchsorted(whole.steps.order, given.order, side="right")].tolist()
-            times = given.frame[TIME].to_physical().to_list()
+            # Not the rows' own times, which are never behind the watermark.
+            times = emitted[places, AT].tolist()
             for turn, mark, time, origin in zip(turns, at, times, given.frame[ORIGIN].to_list(), strict=True):
                 _, key, parts = json.loads(origin)[:3]
                 found = {part: [place for _, _, place in events] for part, events in parts.items()}

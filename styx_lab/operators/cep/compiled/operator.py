@@ -30,7 +30,7 @@ from styx_lab.operators.cep.compiled.matcher import Matcher
 from styx_lab.operators.cep.compiled.program import Events
 from styx_lab.operators.cep.compiled.tables import Compiled, Read, compile_automaton
 from styx_lab.operators.cep.compiled.texts import Texts
-from styx_lab.operators.cep.found import KIND, STEP, Found, nothing
+from styx_lab.operators.cep.found import AT, KIND, STEP, Found, nothing
 from styx_lab.operators.cep.matches import Layout, frame_of
 from styx_lab.operators.rows import EventRows
 from styx_lab.operators.values import Values, values_of
@@ -60,8 +60,8 @@ class DetectOperator(Operator):
         self._columns = dict(step.columns)
         self._parts = {name: isinstance(_a_field(dtype), pl.List) for name, dtype in step.parts(stream).items()}
         self._automaton = build_automaton(step.pattern.parts, step.pattern.after_match)
-        self.emitted: np.ndarray = np.empty(0, np.int64)
-        """Of the last batch: 0 for a match and 1 for a timeout, in the order in which they came."""
+        self.emitted: np.ndarray = nothing().rows
+        """Of the last batch, as `Found.rows`: matches and timeouts in the order in which they came, with true times."""
         self._reset()
 
     def _reset(self) -> None:
@@ -189,8 +189,9 @@ class DetectOperator(Operator):
         counts: dict[str, int] = {}
         ports = {LATE: batch.keep(late)}
         lost = []
+        timely = _in_time(found.rows, batch)
         for kind, (port, schema) in enumerate(self._outputs.items()):
-            rows = found.rows[found.rows[:, KIND] == kind]
+            rows = timely[timely[:, KIND] == kind]
             frame = pl.DataFrame(schema=schema)
             if len(rows):
                 frame = frame_of(self._layout, schema, rows, found.events, self._rows, self._keys, batch)
@@ -211,7 +212,7 @@ class DetectOperator(Operator):
         if dropped:
             counts["dropped_partial_matches"] = dropped
             self._dropped = self._matcher.dropped
-        self.emitted = found.rows[:, KIND]
+        self.emitted = found.rows
         self._forget()
         return Emission(
             ports,
@@ -339,6 +340,18 @@ class DetectOperator(Operator):
 def _a_field(dtype: pl.DataType) -> Any:
     assert isinstance(dtype, pl.Struct)
     return dtype.fields[0].dtype
+
+
+def _in_time(rows: np.ndarray, batch: Batch) -> np.ndarray:
+    """What was found, with times that are not late for the next step.
+
+    A gap that has grown too long shows when its key is looked at again, which can be long after. Its time is then the
+    first that the watermark of before has not passed, and not when it was due: that the watermark has passed.
+    """
+    before = np.concatenate([np.array([batch.before], np.int64), batch.steps.mark])[rows[:, STEP]]
+    made = rows.copy()
+    made[:, AT] = np.maximum(rows[:, AT], before + 1)
+    return made
 
 
 def _truth(values: pl.Series) -> np.ndarray:
