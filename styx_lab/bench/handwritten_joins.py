@@ -10,11 +10,11 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from numba import njit
 
 from styx_lab.bench.cards import card_slots
 from styx_lab.bench.payments import COUNTRIES, DISORDER_MS, MERCHANTS
 from styx_lab.bench.reference_groups import APART_MS
+from styx_lab.core.compiled import njit
 
 __all__ = ["AsOfJoining", "IntervalJoining"]
 

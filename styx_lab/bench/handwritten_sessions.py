@@ -14,11 +14,11 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from numba import njit
 
 from styx_lab.bench.cards import card_slots
 from styx_lab.bench.payments import DISORDER_MS
 from styx_lab.bench.reference_groups import GAP_MS
+from styx_lab.core.compiled import njit
 
 __all__ = ["SessionCards", "Sessioning", "Sessions"]
 

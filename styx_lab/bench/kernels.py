@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar, cast
 
 import numpy as np
-from numba import njit
+
+from styx_lab.core.compiled import njit
 
 __all__ = ["LATEST", "NEXT_END", "PANES", "find_slots", "match_rows", "window_rows"]
 

@@ -18,21 +18,18 @@ import polars as pl
 
 from styx_lab.core.batch import Int64s
 from styx_lab.core.events import canonical_json
-from styx_lab.core.key_table import Bytes, put_texts, put_words, take_words
+from styx_lab.core.key_table import put_words, take_words
+from styx_lab.core.text_kernel import put_texts
+from styx_lab.core.texts import Runs, byte_runs, runs_column, starts_of, text_runs
 
-__all__ = ["KeyBytes", "decode_keys", "encode_keys", "key_texts", "texts_series"]
-
-KeyBytes = tuple[Bytes, Int64s, Int64s]
-"""Bytes, and where each key begins in them and how long it is."""
+__all__ = ["any_null_text", "decode_keys", "encode_keys", "key_texts"]
 
 _NULL_TEXT: Final = b"\xff"  # no UTF-8 begins so
-_FEW_READ, _FEW_CUT = 1_000, 200
-"""Up to so many texts are read, or cut out of bytes, one at a time: calls of Polars cost as much."""
 _PLAIN_TYPES: Final = (pl.String, pl.Int64, pl.Boolean)
 _ENCODE: Final = msgspec.json.Encoder().encode
 
 
-def encode_keys(columns: Sequence[pl.Series], height: int) -> KeyBytes:
+def encode_keys(columns: Sequence[pl.Series], height: int) -> Runs:
     """The bytes of each row's key.
 
     >>> data, starts, lengths = encode_keys([pl.Series(["ab", "", "c"])], 3)
@@ -49,22 +46,22 @@ def encode_keys(columns: Sequence[pl.Series], height: int) -> KeyBytes:
             return _texts(column)
         words, nulls = _words(column)
         lengths = np.full(height, 8, np.int64) if nulls is None else np.where(nulls, 0, 8)
-        return words.view(np.uint8), np.arange(height, dtype=np.int64) * 8, lengths
+        return Runs(words.view(np.uint8), np.arange(height, dtype=np.int64) * 8, lengths)
     masks, lengths = np.zeros(height, np.int64), np.zeros(height, np.int64)
-    parts: list[tuple[Int64s, KeyBytes | None]] = []
+    parts: list[tuple[Int64s, Runs | None]] = []
     for place, column in enumerate(columns):
         nulls = column.is_null().to_numpy() if column.null_count() else None
         if nulls is not None:
             masks |= nulls.astype(np.int64) << place
         if column.dtype == pl.String:
-            texts = _texts(column.fill_null(""))
-            parts.append((texts[2], texts))
-            lengths += texts[2]
+            texts = _texts(column if nulls is None else column.fill_null(""))
+            parts.append((texts.lengths, texts))
+            lengths += texts.lengths
         else:
             parts.append((_words(column)[0], None))
     if columns:
         lengths += 8 * (1 + len(columns))
-    starts = _starts(lengths)
+    starts = starts_of(lengths)
     data, cursors = np.empty(int(lengths.sum()), np.uint8), starts.copy()
     if columns:
         put_words(data, cursors, masks)
@@ -72,18 +69,20 @@ def encode_keys(columns: Sequence[pl.Series], height: int) -> KeyBytes:
         put_words(data, cursors, words)
         if part is not None:
             put_texts(data, cursors, *part)
-    return data, starts, lengths
+    return Runs(data, starts, lengths)
 
 
-def decode_keys(keys: KeyBytes, schema: dict[str, pl.DataType]) -> list[pl.Series]:
+def decode_keys(keys: Runs, schema: dict[str, pl.DataType]) -> list[pl.Series]:
     """The columns whose bytes `encode_keys` gave."""
     data, starts, lengths = keys
     if len(schema) == 1:
         ((name, dtype),) = schema.items()
         if dtype == pl.String:
+            if not any_null_text(keys):
+                return [runs_column(keys).alias(name)]
             nulls = lengths == 1
             nulls[nulls] = data[starts[nulls]] == _NULL_TEXT[0]
-            return [_named(name, texts_series(data, starts, np.where(nulls, 0, lengths)), nulls, dtype)]
+            return [_named(name, runs_column(Runs(data, starts, np.where(nulls, 0, lengths))), nulls, dtype)]
         words = np.zeros(len(starts), np.int64)
         valid = lengths > 0
         found = np.empty(int(valid.sum()), np.int64)
@@ -99,21 +98,16 @@ def decode_keys(keys: KeyBytes, schema: dict[str, pl.DataType]) -> list[pl.Serie
         take_words(data, cursors, words)
         column = pl.Series(words)
         if dtype == pl.String:
-            column = texts_series(data, cursors, words)
+            column = runs_column(Runs(data, cursors.copy(), words))
             cursors += words
         columns.append(_named(name, column, (masks >> place & 1).astype(np.bool_), dtype))
     return columns
 
 
-def texts_series(data: Bytes, starts: Int64s, lengths: Int64s) -> pl.Series:
-    """Texts out of UTF-8 bytes, without a Python object each."""
-    if len(starts) <= _FEW_CUT:
-        raw = data.tobytes()
-        pairs = zip(starts.tolist(), lengths.tolist(), strict=True)
-        return pl.Series([raw[start : start + length].decode() for start, length in pairs], dtype=pl.String)
-    whole = pl.lit(data.tobytes(), dtype=pl.Binary)
-    cut = whole.bin.slice(pl.Series(starts), pl.Series(lengths))
-    return pl.select(cut.cast(pl.String)).to_series()
+def any_null_text(keys: Runs) -> bool:
+    """Whether one of some keys of a single text is null."""
+    short = keys.lengths == 1
+    return bool(short.any()) and bool((keys.data[keys.starts[short]] == _NULL_TEXT[0]).any())
 
 
 def key_texts(columns: Sequence[pl.Series], height: int) -> list[bytes]:
@@ -128,12 +122,6 @@ def key_texts(columns: Sequence[pl.Series], height: int) -> list[bytes]:
     return [*map(_ENCODE if plain else canonical_json, rows)]
 
 
-def _starts(lengths: Int64s) -> Int64s:
-    starts = np.zeros(len(lengths), np.int64)
-    np.cumsum(lengths[:-1], out=starts[1:])
-    return starts
-
-
 def _words(column: pl.Series) -> tuple[Int64s, np.ndarray | None]:
     """A column as whole numbers (null as 0), and where it is null, if anywhere."""
     whole = column.to_physical().cast(pl.Int64)
@@ -142,16 +130,11 @@ def _words(column: pl.Series) -> tuple[Int64s, np.ndarray | None]:
     return np.array(whole.fill_null(0).to_numpy(), np.int64), column.is_null().to_numpy()
 
 
-def _texts(column: pl.Series) -> KeyBytes:
+def _texts(column: pl.Series) -> Runs:
     """A column's UTF-8."""
-    if len(column) <= _FEW_READ or column.null_count():
-        texts = [_NULL_TEXT if text is None else text.encode() for text in column.to_list()]
-        joined, lengths = b"".join(texts), np.array([len(text) for text in texts], np.int64)
-    else:
-        joined = column.str.join("").cast(pl.Binary).item()
-        lengths = column.str.len_bytes().to_numpy().astype(np.int64)
-    # The kernels take arrays that are writable.
-    return np.frombuffer(bytearray(joined), np.uint8), _starts(lengths), lengths
+    if not column.null_count():
+        return text_runs(column)
+    return byte_runs([_NULL_TEXT if text is None else text.encode() for text in column.to_list()])
 
 
 def _named(name: str, column: pl.Series, nulls: np.ndarray, dtype: pl.DataType) -> pl.Series:

@@ -11,7 +11,7 @@ import numpy as np
 
 from styx_lab.core import key_table as t
 from styx_lab.core.batch import Int64s
-from styx_lab.core.key_bytes import KeyBytes
+from styx_lab.core.texts import Runs
 
 __all__ = ["ALL_TAGS", "KeyStore"]
 
@@ -56,7 +56,7 @@ class KeyStore:
         """The memory that is held, bytes."""
         return sum(array.nbytes for array in self._arrays)
 
-    def slots(self, keys: KeyBytes) -> Int64s:
+    def slots(self, keys: Runs) -> Int64s:
         """The slot of each key; unknown ones get one."""
         data, starts, lengths = keys
         slots = np.empty(len(starts), np.int64)
@@ -73,14 +73,12 @@ class KeyStore:
         """Whether a slot has a key."""
         return bool(self._arrays.places[slot, t.LENGTH] >= 0)
 
-    def keys(self, slots: Int64s) -> KeyBytes:
+    def keys(self, slots: Int64s) -> Runs:
         """The bytes of slots' keys."""
-        lengths = self._arrays.places[slots, t.LENGTH]
-        starts = np.zeros(len(slots), np.int64)
-        np.cumsum(lengths[:-1], out=starts[1:])
-        data = np.empty(int(lengths.sum()), np.uint8)
+        starts, lengths = np.empty(len(slots), np.int64), np.empty(len(slots), np.int64)
+        data = np.empty(t.lay_out(self._arrays, slots, starts, lengths), np.uint8)
         t.copy_keys(self._arrays, slots, starts, data)
-        return data, starts, lengths
+        return Runs(data, starts, lengths)
 
     def release(self, slots: Int64s) -> None:
         """Forget keys; their slots can be used again."""

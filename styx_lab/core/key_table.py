@@ -13,9 +13,11 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from styx_lab.core.arrow import Bytes
 from styx_lab.core.batch import Int64s
+from styx_lab.core.compiled import njit
+from styx_lab.core.text_kernel import copy_bytes
 
 __all__ = [
     "CONTROL_WORDS",
@@ -25,19 +27,16 @@ __all__ = [
     "LIVE",
     "NEXT",
     "USED",
-    "Bytes",
     "KeyArrays",
     "copy_keys",
     "drop_slots",
     "find_slots",
+    "lay_out",
     "move_keys",
-    "put_texts",
     "put_words",
     "rehash",
     "take_words",
 ]
-
-Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 
 # Words of `control`: slots given out so far, those that are free again, those in use, bytes used and bytes dead in the
 # arena, and a word of no meaning.
@@ -197,26 +196,38 @@ def drop_slots(keys, slots, tags):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True, error_model="numpy")
 def move_keys(keys, arena):  # type: ignore[no-untyped-def]
     """Put the living keys one after another into another arena."""
-    places, old, used = keys.places, keys.arena, 0
+    places, used = keys.places, 0
+    to, old = arena.ctypes.data, keys.arena.ctypes.data
     for slot in range(keys.control[NEXT]):
         # A free slot begins where the table may look before it compares lengths.
-        start = places[slot, START]
+        start, length = places[slot, START], places[slot, LENGTH]
         places[slot, START] = used
-        for byte in range(places[slot, LENGTH]):
-            arena[used] = old[start + byte]
-            used += 1
+        if length > 0:
+            copy_bytes(to + used, old + start, length)
+            used += length
     keys.control[USED] = used
     keys.control[DEAD] = 0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def lay_out(keys, slots, starts, lengths):  # type: ignore[no-untyped-def]
+    """How long slots' keys are, and where each begins if they lie one behind the other; gives the length of all."""
+    places, start = keys.places, 0
+    for row in range(len(slots)):
+        starts[row] = start
+        lengths[row] = places[slots[row], LENGTH]
+        start += lengths[row]
+    return start
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def copy_keys(keys, slots, starts, data):  # type: ignore[no-untyped-def]
     """The bytes of slots' keys, each to where it shall begin."""
-    places, arena = keys.places, keys.arena
+    places = keys.places
+    to, arena = data.ctypes.data, keys.arena.ctypes.data
     for row in range(len(slots)):
-        start = places[slots[row], START]
-        for byte in range(places[slots[row], LENGTH]):
-            data[starts[row] + byte] = arena[start + byte]
+        slot = slots[row]
+        copy_bytes(to + starts[row], arena + places[slot, START], places[slot, LENGTH])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -226,15 +237,6 @@ def put_words(data, cursors, words):  # type: ignore[no-untyped-def]
         for byte in range(8):
             data[cursors[row] + byte] = (words[row] >> (8 * byte)) & 0xFF
         cursors[row] += 8
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def put_texts(data, cursors, texts, starts, lengths):  # type: ignore[no-untyped-def]
-    """Append a text to each key of a batch that is being made."""
-    for row in range(len(starts)):
-        for byte in range(lengths[row]):
-            data[cursors[row] + byte] = texts[starts[row] + byte]
-        cursors[row] += lengths[row]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import Any, Final, overload
+from typing import TYPE_CHECKING, Any, Final, overload
 
 import numpy as np
 import polars as pl
@@ -16,6 +16,9 @@ import polars as pl
 from styx_lab.core.events import canonical_json
 from styx_lab.core.state import KEY_GROUPS
 from styx_lab.errors import DataError
+
+if TYPE_CHECKING:
+    from styx_lab.core.texts import Runs
 
 __all__ = ["KEY_TYPES", "KeyIndex", "key_json"]
 
@@ -141,6 +144,22 @@ class KeyIndex:
             return pl.DataFrame()
         keys = self._store.keys(np.array(slots, np.int64))
         return pl.DataFrame(decode_keys(keys, {name: schema[name] for name in self.columns}))
+
+    def frame_and_json(
+        self, slots: np.ndarray, schema: dict[str, pl.DataType]
+    ) -> tuple[pl.DataFrame, list[Runs | str]]:
+        """The key columns of slots, and their values as canonical JSON with commas between them, for `join_runs`."""
+        from styx_lab.core.key_bytes import any_null_text, decode_keys
+        from styx_lab.core.texts import json_parts
+
+        if not self.columns:
+            return pl.DataFrame(), []
+        keys = self._store.keys(np.array(slots, np.int64))
+        columns = decode_keys(keys, {name: schema[name] for name in self.columns})
+        if len(columns) == 1 and columns[0].dtype == pl.String and not any_null_text(keys):
+            # The bytes of such keys are their texts.
+            return pl.DataFrame(columns), json_parts([keys])
+        return pl.DataFrame(columns), json_parts(columns)
 
 
 class _Keys(Sequence[Any]):

@@ -12,26 +12,30 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from styx_lab.core.batch import Int64s, Steps
+from styx_lab.core.compiled import njit
 from styx_lab.core.time import MIN_WATERMARK
 
 __all__ = ["WatermarkTracker"]
 
 
 @njit(cache=True, nogil=True)
-def _follow(says, places, idle, arrivals, greatest, holds, current, clock, bound, marks, moved, clocks, quiet):  # type: ignore[no-untyped-def]  # noqa: PLR0913
-    """Fill `marks` and `clocks` where the watermark moves (`moved`); give the last watermark and clock.
+def _follow(  # type: ignore[no-untyped-def]  # noqa: PLR0913
+    says, places, idle, arrivals, orders, greatest, holds, current, clock, bound, steps, quiet
+):
+    """Write the steps to `steps` and where the source fell silent or came back to `quiet`, a column each.
 
-    `quiet` says after which entries no partition holds the watermark (1) or one does (0); the others are -1.
+    Gives the last watermark and clock, how many steps there are, and how many such places. Rows of `steps`: order,
+    mark and clock; of `quiet`: order, clock, and whether no partition holds the watermark (1) or one does (0), where
+    that is other than before; `quiet` begins with what held before the first entry.
     """
     lowest = -1
+    moved, told = 0, 1
     for i in range(len(says)):
         place = places[i]
         if arrivals[i] > clock:
             clock = arrivals[i]
-        clocks[i] = clock
         changed = holds[place] == idle[i]
         holds[place] = not idle[i]
         grew = not idle[i] and says[i] > greatest[place]
@@ -43,12 +47,15 @@ def _follow(says, places, idle, arrivals, greatest, holds, current, clock, bound
             for other in range(len(greatest)):
                 if holds[other] and (lowest == -1 or greatest[other] < greatest[lowest]):
                     lowest = other
-            quiet[i] = lowest == -1
+            silent = 1 if lowest == -1 else 0
+            if silent != quiet[2, told - 1]:
+                quiet[0, told], quiet[1, told], quiet[2, told] = orders[i] + 1, clock, silent
+                told += 1
             if lowest != -1 and greatest[lowest] != MIN_WATERMARK and greatest[lowest] - bound - 1 > current:
                 current = greatest[lowest] - bound - 1
-                marks[i] = current
-                moved[i] = True
-    return current, clock
+                steps[0, moved], steps[1, moved], steps[2, moved] = orders[i] + 1, current, clock
+                moved += 1
+    return current, clock, moved, told
 
 
 class WatermarkTracker:
@@ -132,38 +139,33 @@ class WatermarkTracker:
             known = np.array(self._partitions, np.int64)
             sorter = np.argsort(known)
             places = sorter[np.searchsorted(known, partitions, sorter=sorter)].astype(np.int64)
-        marks = np.empty(len(times), np.int64)
-        clocks = np.empty(len(times), np.int64)
-        moved = np.zeros(len(times), np.bool_)
-        quiet = np.full(len(times), -1, np.int64)
+        steps, quiet = np.empty((3, len(times)), np.int64), np.empty((3, len(times) + 1), np.int64)
         self.rest()
+        quiet[2, 0] = self.silent_before
         self._newest = max(self._newest, int(times.max(initial=MIN_WATERMARK)))
-        self.watermark, self.clock = (
+        self.watermark, self.clock, moved, told = (
             int(value)
             for value in _follow(
                 times if says is None else says,
                 places,
                 np.zeros(len(times), np.bool_) if idle is None else idle,
                 arrivals,
+                orders,
                 self._greatest,
                 self._holds,
                 self.watermark,
                 self.clock,
                 self._bound,
-                marks,
-                moved,
-                clocks,
+                steps,
                 quiet,
             )
         )
-        known_at = np.flatnonzero(quiet != -1)
-        said = quiet[known_at]
-        differs = said != np.concatenate([[int(self.silent_before)], said[:-1]])
-        for row in known_at[differs].tolist():
-            self.changes.append((int(orders[row]) + 1, int(clocks[row]), bool(quiet[row])))
-        if moved.any():
-            self.stepped = int(clocks[moved][-1])
-        return Steps(orders[moved] + 1, marks[moved], clocks[moved])
+        for order, clock, silent in quiet[:, 1:told].T.tolist():
+            self.changes.append((order, clock, bool(silent)))
+        order, mark, clock = steps[:, :moved].copy()
+        if moved:
+            self.stepped = int(clock[-1])
+        return Steps(order, mark, clock)
 
     def rest(self) -> None:
         """A slice begins, which may have nothing of this source."""

@@ -12,9 +12,9 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from numba import njit
 
 from styx_lab.core.batch import Batch, Int64s
+from styx_lab.core.compiled import njit
 from styx_lab.core.keys import KeyIndex
 from styx_lab.core.operator import LATE, OUT, Emission, Operator
 from styx_lab.core.state import GROUP, State

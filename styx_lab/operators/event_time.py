@@ -59,8 +59,10 @@ def column_times(column: pl.Series, form: TimeForm) -> Found:
     else:
         if column.dtype.is_temporal():
             column = column.cast(TIME_DTYPE).to_physical()
-        times = _whole_times(column.fill_null(0).to_numpy().astype(np.int64), form, refused)
-    times[list(refused)] = NO_TIME
+        column = column.fill_null(0) if column.null_count() else column
+        times = _whole_times(column.to_numpy().astype(np.int64), form, refused)
+    if refused:
+        times[list(refused)] = NO_TIME
     return times, refused
 
 
@@ -122,9 +124,12 @@ def _in_zone(times: Int64s, local: np.ndarray, column: pl.Series, zone: str, ref
 
 
 def _check_range(times: Int64s, values: Int64s, unit: str, refused: dict[int, str]) -> None:
-    for row in np.flatnonzero((times > LAST_MS) | (times < FIRST_MS)).tolist():
-        refused.setdefault(row, f"bad_time: {values[row]} {unit} is {_side(times[row])}")
-    times[list(refused)] = NO_TIME
+    # Two passes, which most batches end with: the rows are looked for only where there is one.
+    if times.max(initial=FIRST_MS) > LAST_MS or times.min(initial=LAST_MS) < FIRST_MS:
+        for row in np.flatnonzero((times > LAST_MS) | (times < FIRST_MS)).tolist():
+            refused.setdefault(row, f"bad_time: {values[row]} {unit} is {_side(times[row])}")
+    if refused:
+        times[list(refused)] = NO_TIME
 
 
 def _side(time: float) -> str:

@@ -11,9 +11,9 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from numba import njit
 
 from styx_lab.core.batch import Int64s
+from styx_lab.core.compiled import njit
 
 __all__ = ["iso_times"]
 

@@ -14,9 +14,9 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from numba import njit
 
 from styx_lab.core.batch import Batch, Int64s
+from styx_lab.core.compiled import njit
 from styx_lab.core.events import ARRIVAL, dead_letters
 from styx_lab.core.keys import KeyIndex
 from styx_lab.core.operator import OUT, Emission, Operator

@@ -5,6 +5,7 @@ Law: memory grows with what is needed; a sweep is paid for by the rows that came
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -56,9 +57,11 @@ class EventRows:
                 self._frame = self._frame.rechunk()
         return self._frame
 
-    def find(self, numbers: Int64s) -> pl.DataFrame:
-        """The rows of these numbers, in that order."""
+    def find(self, numbers: Int64s, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """The rows of these numbers, in that order, with all columns or with some."""
         frame = self._whole()
+        if columns is not None:
+            frame = pl.DataFrame([frame.get_column(name) for name in columns])
         return frame[np.searchsorted(self._numbers, numbers)]
 
     @property

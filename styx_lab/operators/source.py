@@ -131,7 +131,11 @@ class SourceOperator:
             arrived = np.maximum.accumulate(np.maximum(times, self.tracker.clock))
         else:
             arrived = arrivals.arrival[good]
-        order = sequence[good] * 2
+        if len(good) == len(arrivals):
+            # All of them: to take them one by one would copy each array.
+            partition, offset, order = arrivals.partition, arrivals.offset, sequence * 2
+        else:
+            partition, offset, order = arrivals.partition[good], arrivals.offset[good], sequence[good] * 2
         clock = self.tracker.clock
         idle_now = idle[arrivals.partition[idle] != TICK]
         steps = self._steps(arrivals, sequence, good, idle_now, times, arrived, says)
@@ -146,8 +150,8 @@ class SourceOperator:
             pl.Series(TIME, times).cast(TIME_DTYPE),
             pl.Series(ARRIVAL, arrived).cast(TIME_DTYPE),
             pl.Series(SOURCE, [self._step.name], pl.String).new_from_index(0, len(good)),
-            pl.Series(PARTITION, arrivals.partition[good], pl.Int32),
-            pl.Series(OFFSET, arrivals.offset[good], pl.Int64),
+            pl.Series(PARTITION, partition, pl.Int32),
+            pl.Series(OFFSET, offset, pl.Int64),
         ]
         frame = pl.DataFrame([*frame.get_columns(), *stamps])
         counts = {"read": len(arrivals) - len(idle), "decoded": len(good)}
@@ -232,7 +236,10 @@ class SourceOperator:
 
     def _refuse_far(self, times: Int64s, arrived: Int64s, what: str, refused: dict[int, str]) -> None:
         """One event far in the future must not close every window."""
-        for row in np.flatnonzero((times > arrived + self._step.max_future_ms) & (times != NO_TIME)).tolist():
+        far = times > arrived + self._step.max_future_ms
+        if not far.any():
+            return
+        for row in np.flatnonzero(far & (times != NO_TIME)).tolist():
             ahead = duration_text(int(times[row] - arrived[row]))
             refused.setdefault(row, f"far_future: {what} is {ahead} after its arrival")
 

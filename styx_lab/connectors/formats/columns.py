@@ -169,8 +169,13 @@ def nan_to_null(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     replaced = []
     for column in frame.iter_columns():
         if column.dtype.is_float():
-            # A method of Polars costs as much as a thousand values; without nulls NumPy reads the column where it is.
-            nans = int(column.is_nan().sum()) if column.null_count() else int(np.isnan(column.to_numpy()).sum())
+            # A method of Polars costs as much as a thousand values; without nulls NumPy reads the column where it is,
+            # and the least value of all is NaN where there is one.
+            if column.null_count():
+                nans = int(column.is_nan().sum())
+            else:
+                values = column.to_numpy()
+                nans = int(np.isnan(values).sum()) if np.isnan(values.min(initial=0.0)) else 0
             if nans:
                 count += nans
                 replaced.append(column.fill_nan(None))

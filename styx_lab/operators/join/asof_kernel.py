@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from styx_lab.core.compiled import njit
 from styx_lab.operators.join.lists import (
     HEAPED,
     NODE_BEFORE,

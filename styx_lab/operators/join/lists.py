@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from styx_lab.core.batch import Int64s
+from styx_lab.core.compiled import njit
 
 __all__ = [
     "FIELDS",

@@ -16,6 +16,7 @@ from styx_lab.core.events import ARRIVAL, DETECTED, ORIGIN, TIME
 from styx_lab.core.keys import KeyIndex
 from styx_lab.core.schema import TIME_DTYPE
 from styx_lab.core.state import GROUP
+from styx_lab.core.texts import join_runs, text_runs
 from styx_lab.flow.steps.joined import joined_type
 from styx_lab.flow.types import StreamType
 from styx_lab.operators.join.lists import KEPT, LIVE, NODE_LIST, NODE_NUMBER, Kept
@@ -88,17 +89,20 @@ class JoinMemory:
 
     def pairs(self, lefts: Int64s, rights: Int64s, times: Int64s, clocks: Int64s) -> pl.DataFrame:
         """Results with both sides: the events' numbers, the results' times, when the flow could know of them."""
-        left, right = self.rows[0].find(lefts), self.rows[1].find(rights)
-        origin = left[TEXT] + right[TEXT]
+        # The key is the same on both sides.
+        others = [name for name in self.rows[1].schema if name not in self._key_schema]
+        left, right = self.rows[0].find(lefts), self.rows[1].find(rights, others)
+        origin = join_runs([text_runs(left[TEXT]), text_runs(right[TEXT])], len(lefts))
         return self._made([*right.get_columns(), *left.get_columns()], origin, times, clocks)
 
     def alone(self, side: int, numbers: Int64s, times: Int64s, clocks: Int64s) -> pl.DataFrame:
         """Results with one side and nulls for the other."""
         found = self.rows[side].find(numbers)
         if side:
-            origin = beginnings(found, self._step, list(self._key_schema)) + "null," + found[TEXT]
+            beginning = beginnings(found, self._step, list(self._key_schema))
+            origin = join_runs([*beginning, "null,", text_runs(found[TEXT])], len(numbers))
         else:
-            origin = found[TEXT] + "null]"
+            origin = join_runs([text_runs(found[TEXT]), "null]"], len(numbers))
         nulls: list[pl.Series] = [
             pl.repeat(None, len(numbers), dtype=self.schema[name], eager=True).alias(name)
             for name in self.rows[1 - side].schema

@@ -13,6 +13,7 @@ import polars as pl
 
 from styx_lab.core.batch import Int64s
 from styx_lab.core.events import OFFSET, ORIGIN, PARTITION, SOURCE, canonical_json
+from styx_lab.core.texts import Runs, join_runs, json_parts, text_runs
 from styx_lab.flow.steps.joined import right_names
 from styx_lab.flow.types import StreamType
 from styx_lab.operators.rows import EventRows
@@ -61,9 +62,9 @@ class JoinedRows:
             texts = _right_texts(frame) if self._step is None else _left_texts(frame, self._step, self._key)
             self._rows.add(pl.DataFrame([*columns, texts]), numbers)
 
-    def find(self, numbers: Int64s) -> pl.DataFrame:
-        """The rows of these numbers, in that order; all are kept."""
-        return self._rows.find(numbers)
+    def find(self, numbers: Int64s, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """The rows of these numbers, in that order, with all columns or with some; all rows are kept."""
+        return self._rows.find(numbers, columns)
 
     @property
     def worth_sweeping(self) -> bool:
@@ -95,43 +96,20 @@ def key_columns(frame: pl.DataFrame, stream: StreamType, key: tuple[str, ...]) -
 
 
 def _left_texts(frame: pl.DataFrame, step: str, key: Sequence[str]) -> pl.Series:
-    return frame.select(pl.concat_str([*_beginning(frame, step, key), *_origin(frame), _COMMA]).alias(TEXT)).to_series()
+    return join_runs([*beginnings(frame, step, key), *_origin(frame), ","], frame.height).alias(TEXT)
 
 
 def _right_texts(frame: pl.DataFrame) -> pl.Series:
-    return frame.select(pl.concat_str([*_origin(frame), _END]).alias(TEXT)).to_series()
+    return join_runs([*_origin(frame), "]"], frame.height).alias(TEXT)
 
 
-def beginnings(frame: pl.DataFrame, step: str, key: Sequence[str]) -> pl.Series:
-    """The beginning of each row's origin, `[step,key,`."""
-    return frame.select(pl.concat_str(_beginning(frame, step, key)).alias(TEXT)).to_series()
+def beginnings(frame: pl.DataFrame, step: str, key: Sequence[str]) -> list[Runs | str]:
+    """The beginning of each row's origin, `[step,key,`, as parts of a text."""
+    return [f"[{canonical_json(step).decode()},[", *json_parts([frame[name] for name in key]), "],"]
 
 
-def _beginning(frame: pl.DataFrame, step: str, key: Sequence[str]) -> list[pl.Expr]:
-    texts = [one for name in key for one in (_COMMA, *_json_text(frame[name]))]
-    return [pl.lit(f"[{canonical_json(step).decode()},["), *texts[1:], pl.lit("],")]
-
-
-def _origin(frame: pl.DataFrame) -> list[pl.Expr]:
+def _origin(frame: pl.DataFrame) -> list[Runs | str]:
     """What identifies an event for ever (see `core.events.origins`), as parts of a text."""
     if ORIGIN in frame.columns:
-        return [pl.col(ORIGIN)]
-    numbers = [pl.col(PARTITION).cast(pl.String), _COMMA, pl.col(OFFSET).cast(pl.String)]
-    return [pl.lit("["), *_json_text(frame[SOURCE]), _COMMA, *numbers, _END]
-
-
-def _json_text(column: pl.Series) -> list[pl.Expr]:
-    """A column's values as canonical JSON, as parts of a text; made once a value, unless they need no looking at."""
-    value = pl.col(column.name)
-    if column.dtype == pl.Int64:
-        return [value.cast(pl.String)]
-    if column.dtype == pl.String and not column.str.contains(_ESCAPED).any():
-        return [pl.lit('"'), value, pl.lit('"')]
-    values = column.unique()
-    return [value.replace_strict(values, [canonical_json(one).decode() for one in values.to_list()])]
-
-
-_COMMA: Final = pl.lit(",")
-_END: Final = pl.lit("]")
-_ESCAPED: Final = r"""["\\\x00-\x1f]"""
-"""What a text may have that JSON writes otherwise."""
+        return [text_runs(frame[ORIGIN])]
+    return ["[", *json_parts([frame[name] for name in (SOURCE, PARTITION, OFFSET)]), "]"]

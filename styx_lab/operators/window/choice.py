@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-from numba import njit
 
 from styx_lab.core.batch import Int64s
+from styx_lab.core.compiled import njit
 from styx_lab.core.events import TIME
 from styx_lab.operators.window.gathered import lists
 from styx_lab.operators.window.members import Members

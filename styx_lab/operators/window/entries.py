@@ -12,9 +12,9 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from styx_lab.core.batch import Int64s
+from styx_lab.core.compiled import njit_uncounted
 from styx_lab.operators.window.partial import NARROW, OP_REAL_SUM, Array
 
 __all__ = [
@@ -64,9 +64,11 @@ class EntryArrays(NamedTuple):
     wide: Array
     wide_free: Int64s
     """A stack of free wide sums."""
+    scratch: Int64s
+    """Room for the wide sum of a window."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def _home(slot, pane, mask):  # type: ignore[no-untyped-def]
     # Unsigned: a signed product that overflows is undefined, and compiled differently for different callers.
     mixed = np.uint64(slot) * np.uint64(0x1E3779B97F4A7C15) + np.uint64(pane) * np.uint64(0x632BE59BD9B4E019)
@@ -75,7 +77,7 @@ def _home(slot, pane, mask):  # type: ignore[no-untyped-def]
     return np.int64((mixed ^ (mixed >> np.uint64(29))) & np.uint64(mask))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def find(table, entries, slot, pane):  # type: ignore[no-untyped-def]
     """The place in the table of a key's pane, or of the gap where it would go."""
     mask = len(table) - 1
@@ -87,7 +89,7 @@ def find(table, entries, slot, pane):  # type: ignore[no-untyped-def]
         place = (place + 1) & mask
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def remove(table, entries, place):  # type: ignore[no-untyped-def]
     """Close the gap that an entry leaves, so that no search ends early."""
     mask = len(table) - 1
@@ -104,7 +106,7 @@ def remove(table, entries, place):  # type: ignore[no-untyped-def]
     table[gap] = 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def rehash(old, table, entries):  # type: ignore[no-untyped-def]
     """Fill an empty table with the entries of a smaller one."""
     for known in old:
@@ -112,7 +114,7 @@ def rehash(old, table, entries):  # type: ignore[no-untyped-def]
             table[find(table, entries, entries[known - 1, KEY], entries[known - 1, PANE])] = known
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def _pane_row(control, panes, number):  # type: ignore[no-untyped-def]
     """The row of a pane; a new one is put in where it belongs."""
     low = control[FIRST]
@@ -138,7 +140,7 @@ def _pane_row(control, panes, number):  # type: ignore[no-untyped-def]
     return low
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy", inline="always")
 def new_entry(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - an array taken out of a tuple costs 10 ns
     control, table, entries, real, whole, free, panes, keys, real_start, whole_start, place, slot, pane
 ):
@@ -170,7 +172,7 @@ def new_entry(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - an array taken
     return entry
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def take_entries(state, operations, slots, panes, taken):  # type: ignore[no-untyped-def]
     """The entries of many keys' panes, in order of their first events."""
     table, entries = state.table, state.entries
@@ -192,7 +194,7 @@ def take_entries(state, operations, slots, panes, taken):  # type: ignore[no-unt
         )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def touch_keys(control, entries, keys, entry):  # type: ignore[no-untyped-def]
     """Read the keys of a pane's next entries.
 
@@ -208,7 +210,7 @@ def touch_keys(control, entries, keys, entry):  # type: ignore[no-untyped-def]
     control[TOUCHED] ^= touched
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def touch_events(control, table, keys, slots, times, pane, row):  # type: ignore[no-untyped-def]
     """Read what the next events need: their places in the table, and their keys."""
     mask = len(table) - 1
@@ -218,7 +220,7 @@ def touch_events(control, table, keys, slots, times, pane, row):  # type: ignore
     control[TOUCHED] ^= touched
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def _touch_places(control, table, entries, keys, entry):  # type: ignore[no-untyped-def]
     """Read what a pane's next entries need to be let go."""
     mask = len(table) - 1
@@ -232,7 +234,7 @@ def _touch_places(control, table, entries, keys, entry):  # type: ignore[no-unty
     control[TOUCHED] ^= touched
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def drop_pane(state, operations, row):  # type: ignore[no-untyped-def]
     """Let go of a pane's entries."""
     control, table, entries, keys, whole = state.control, state.table, state.entries, state.keys, state.whole

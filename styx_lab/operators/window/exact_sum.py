@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from numba import njit
+from styx_lab.core.compiled import njit_uncounted
 
 __all__ = ["WIDE_WORDS", "add_narrow", "add_wide", "merge_wide", "round_wide"]
 
@@ -29,7 +29,7 @@ _SAFE: Final = 2.0**1021  # below it TwoSum cannot overflow, not even on the way
 _INF, _MINUS_INF, _NAN = 1, 2, 4
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def add_narrow(high, low, value):  # type: ignore[no-untyped-def]
     """The narrow sum after one more value, and whether it is still exact; if not, it is to be dropped."""
     # Written so that NaN fails the test as well.
@@ -44,7 +44,7 @@ def add_narrow(high, low, value):  # type: ignore[no-untyped-def]
     return total, rest, lost == 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def _add_limb(wide, limb, amount):  # type: ignore[no-untyped-def]
     """Add to one limb, |amount| < 2^61, and hand on the carry where the limb is nearly full."""
     wide[limb] += amount
@@ -55,7 +55,7 @@ def _add_limb(wide, limb, amount):  # type: ignore[no-untyped-def]
         wide[limb] += carry
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def add_wide(wide, value):  # type: ignore[no-untyped-def]
     """Add a value, finite or not, to a wide sum."""
     if math.isnan(value):
@@ -83,7 +83,7 @@ def add_wide(wide, value):  # type: ignore[no-untyped-def]
     _add_limb(wide, limb + 2, sign * (upper >> 32))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def merge_wide(wide, other):  # type: ignore[no-untyped-def]
     """Add a wide sum to a wide sum."""
     for limb in range(_LIMBS):
@@ -92,14 +92,14 @@ def merge_wide(wide, other):  # type: ignore[no-untyped-def]
     wide[_LIMBS] |= other[_LIMBS]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def _carry(wide):  # type: ignore[no-untyped-def]
     for limb in range(_LIMBS - 1):
         wide[limb + 1] += wide[limb] >> 32
         wide[limb] &= _MASK
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def round_wide(wide):  # type: ignore[no-untyped-def]
     """The float nearest to a wide sum, ties to even; the sum's words are used up."""
     marks = wide[_LIMBS]

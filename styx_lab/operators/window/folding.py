@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
-from numba import njit
 
+from styx_lab.core.compiled import njit
 from styx_lab.flow.aggregate import Aggregate, AggregateName
 from styx_lab.flow.expression import Expression
 from styx_lab.flow.types import raw_type

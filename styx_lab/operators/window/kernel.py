@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-import numpy as np
-from numba import njit
-
+from styx_lab.core.compiled import njit_uncounted
 from styx_lab.operators.window.entries import (
     AHEAD,
     AT_ROW,
@@ -102,7 +100,7 @@ class Shape(NamedTuple):
     slide: int
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def judge(times, orders, steps, before, shape, last, verdicts, places):  # type: ignore[no-untyped-def]
     """Whether each event is taken by a window, late, or in none; against the watermark before it.
 
@@ -133,13 +131,13 @@ def judge(times, orders, steps, before, shape, last, verdicts, places):  # type:
     return late, outside
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def _first_end(pane, shape):  # type: ignore[no-untyped-def]
     """The end of the first window that holds a pane."""
     return -((shape.size - (pane + 1) * shape.pane) // shape.slide) * shape.slide + shape.size
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def _next_end(pane, mark, shape):  # type: ignore[no-untyped-def]
     """The end of the first window that holds a pane and has not fired at a watermark."""
     end = _first_end(pane, shape)
@@ -148,7 +146,7 @@ def _next_end(pane, mark, shape):  # type: ignore[no-untyped-def]
     return max(end, ((mark + 1 - shape.size) // shape.slide + 1) * shape.slide + shape.size)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def _sift(heap, length, entries):  # type: ignore[no-untyped-def]
     """Let the heap's top sink to where its rank belongs."""
     place = 0
@@ -164,7 +162,7 @@ def _sift(heap, length, entries):  # type: ignore[no-untyped-def]
     heap[place] = entry
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def _heap_of(heap, panes, first, last, entries):  # type: ignore[no-untyped-def]
     """A heap of the panes' first entries, by rank."""
     length = 0
@@ -179,7 +177,7 @@ def _heap_of(heap, panes, first, last, entries):  # type: ignore[no-untyped-def]
     return length
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def _exact_sum(state, operations, index, slot, first, last, scratch):  # type: ignore[no-untyped-def]
     """A key's float sum over panes, in wide form."""
     at = operations.table[index, 2]
@@ -196,7 +194,7 @@ def _exact_sum(state, operations, index, slot, first, last, scratch):  # type: i
     return round_wide(scratch)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def _fire(state, operations, out, end, order, clock, last):  # type: ignore[no-untyped-def]
     """Emit one window: the keys of the panes up to row `last`, in order of their first event in it."""
     control, entries, panes, heap = state.control, state.entries, state.panes, state.heap
@@ -252,7 +250,7 @@ def _fire(state, operations, out, end, order, clock, last):  # type: ignore[no-u
     out.windows[OUT_CLOCK, window] = clock
     out.windows[OUT_COUNT, window] = fired - start
     control[FIRED_WINDOWS] = window + 1
-    scratch = np.empty(state.wide.shape[1], np.int64)
+    scratch = state.scratch
     for index in range(codes.shape[0]):
         if codes[index, 0] == OP_REAL_SUM:
             at = codes[index, 2]
@@ -266,7 +264,7 @@ def _fire(state, operations, out, end, order, clock, last):  # type: ignore[no-u
                     out_real[at, row] += out_real[at + 1, row]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def _advance(state, operations, out, shape, mark, order, clock):  # type: ignore[no-untyped-def]
     """Fire every window that a step makes due; False where there is no room for the next one."""
     control, panes = state.control, state.panes
@@ -291,7 +289,7 @@ def _advance(state, operations, out, shape, mark, order, clock):  # type: ignore
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def run(state, operations, out, shape, before, rows, steps):  # type: ignore[no-untyped-def]
     """Take rows and steps in their order from where the last call stopped.
 

@@ -19,6 +19,7 @@ from styx_lab.core.keys import KeyIndex
 from styx_lab.core.operator import LATE, OUT, Emission, Operator
 from styx_lab.core.schema import TIME_DTYPE
 from styx_lab.core.state import GROUP, State
+from styx_lab.core.texts import join_runs
 from styx_lab.flow.steps import WindowStep
 from styx_lab.flow.types import StreamType
 from styx_lab.flow.window import Sliding, Tumbling
@@ -78,7 +79,6 @@ class WindowOperator(Operator):
 
     def _reset_keys(self) -> None:
         self._index = KeyIndex(list(self._key_schema))
-        self._results = ResultKeys(self._step.name, self._key_schema, self._index)
 
     def process(self, inputs: Sequence[Batch]) -> Emission:
         """Judge each event against the watermark before it, take it into its panes, fire the windows that are due.
@@ -120,11 +120,9 @@ class WindowOperator(Operator):
         )
 
     def _release(self) -> None:
-        """Forget keys without panes, but only many at once: most come again soon, and their texts with them."""
+        """Forget keys without panes, but only many at once: most come again soon."""
         if len(self._index) > _IDLE_KEYS + _IDLE_SHARE * self._panes.keys:
-            idle = self._panes.forget_idle()
-            self._results.forget(idle)
-            self._index.release(idle)
+            self._index.release(self._panes.forget_idle())
 
     def _slots(self, frame: pl.DataFrame) -> Int64s:
         if self._key_schema or not frame.height:
@@ -134,32 +132,29 @@ class WindowOperator(Operator):
     def _emit(self, fired: k.Fired, batch: Batch) -> Batch:
         slots, events = fired.rows
         ends, orders, clocks, counts = fired.windows
-        keys, origins = self._results.columns(slots)
+        keys, origin = ResultKeys.of(self._step.name, self._index, slots, self._key_schema)
 
         def name_row(row: int) -> str:
             key, end = self._index.key(slots[row]), np.repeat(ends, counts)[row]
             return f"key {key!r}, window [{end - self._size}, {end}) ms"
 
         # What the results of a window have in common is made once for it.
-        times = {"start": ends - self._size, "end": ends, TIME: ends - 1, ARRIVAL: clocks}
-        windows = [pl.Series(name, values).cast(TIME_DTYPE) for name, values in times.items()]
-        windows.append(pl.Series(ORIGIN, origin_ends(times["start"], ends)))
-        if len(ends) == 1:
-            *windows, suffix = [*(column.new_from_index(0, len(slots)) for column in windows[:-1]), windows[-1]]
-        else:
-            *windows, suffix = pl.DataFrame(windows)[np.repeat(np.arange(len(ends)), counts)].get_columns()
-        start, end, time, arrival = windows
+        window = np.repeat(np.arange(len(ends)), counts)
+        starts = ends - self._size
+        start, end, time, arrival = (
+            pl.Series(values[window]).cast(TIME_DTYPE) for values in (starts, ends, ends - 1, clocks)
+        )
         made = [
             *keys,
             start.alias("window_start"),
             end.alias("window_end"),
             *self._layout.columns(events, fired.real, fired.whole, name_row),
-            time,
-            arrival,
+            time.alias(TIME),
+            arrival.alias(ARRIVAL),
             arrival.alias(DETECTED),
-            (origins + suffix).alias(ORIGIN),
+            join_runs([*origin, origin_ends(starts, ends).take(window)], len(slots)).alias(ORIGIN),
         ]
-        return Batch(pl.DataFrame(made), np.repeat(orders, counts), batch.before, batch.steps)
+        return Batch(pl.DataFrame(made), orders[window], batch.before, batch.steps)
 
     def _meta(self) -> dict[str, Any]:
         return {

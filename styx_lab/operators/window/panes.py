@@ -70,6 +70,7 @@ class Panes:
             keys=np.zeros((0, e.KEY_COLUMNS), np.int64),
             wide=np.zeros((0, WIDE_WORDS), np.int64),
             wide_free=np.zeros(0, np.int64),
+            scratch=np.zeros(WIDE_WORDS, np.int64),
         )
 
     @property

@@ -14,8 +14,8 @@ import math
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from styx_lab.core.compiled import njit_uncounted
 from styx_lab.operators.window.exact_sum import add_narrow, add_wide
 
 __all__ = [
@@ -71,14 +71,14 @@ class Rows(NamedTuple):
     valid: Array
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def _less(left, right):  # type: ignore[no-untyped-def]
     if left == right:
         return left == 0.0 and math.copysign(1.0, left) < math.copysign(1.0, right)
     return left < right
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def java_min(left, right):  # type: ignore[no-untyped-def]
     """The smaller of two floats as Java's `Math.min` has it: NaN if one is, and -0.0 is less than 0.0."""
     if math.isnan(left) or math.isnan(right):
@@ -86,7 +86,7 @@ def java_min(left, right):  # type: ignore[no-untyped-def]
     return right if _less(right, left) else left
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy")
 def java_max(left, right):  # type: ignore[no-untyped-def]
     """The greater of two floats as Java's `Math.max` has it."""
     if math.isnan(left) or math.isnan(right):
@@ -94,7 +94,7 @@ def java_max(left, right):  # type: ignore[no-untyped-def]
     return right if _less(left, right) else left
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy", inline="always")
 def add_values(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - an array taken out of a tuple costs 10 ns an event
     operations, real, whole, wide, wide_free, wide_left, entry, reals, wholes, valid, row
 ):
@@ -138,7 +138,7 @@ def add_values(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - an array take
     return wide_left
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@njit_uncounted(cache=True, nogil=True, error_model="numpy", inline="always")
 def merge_partial(operations, real, whole, entry, out_real, out_whole, row):  # type: ignore[no-untyped-def]
     """Merge an entry's partial into a window's row (words run down the arrays); give whether a sum became dirty."""
     dirty = False

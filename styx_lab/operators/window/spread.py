@@ -15,8 +15,8 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from numba import njit
 
+from styx_lab.core.compiled import njit
 from styx_lab.flow.aggregates.spread import Interpolation
 from styx_lab.operators.window.exact_sum import WIDE_WORDS, add_narrow, add_wide, round_wide
 from styx_lab.operators.window.members import Members, numbers

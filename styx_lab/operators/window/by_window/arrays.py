@@ -12,9 +12,9 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from styx_lab.core.batch import Int64s
+from styx_lab.core.compiled import njit
 from styx_lab.operators.window.partial import Array
 
 __all__ = ["WindowArrays", "empty", "pop", "push"]

@@ -6,8 +6,7 @@ events nor that of merging can show.
 
 from __future__ import annotations
 
-from numba import njit
-
+from styx_lab.core.compiled import njit
 from styx_lab.operators.window.by_window.arrays import (
     AFTER,
     EVENTS,

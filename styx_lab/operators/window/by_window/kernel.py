@@ -7,8 +7,7 @@ all of it the watermark is already the new one.
 
 from __future__ import annotations
 
-from numba import njit
-
+from styx_lab.core.compiled import njit
 from styx_lab.operators.window.by_window.arrays import (
     AFTER,
     AT,

@@ -5,8 +5,7 @@ Law: memory is of open windows; what one held is free again when it goes.
 
 from __future__ import annotations
 
-from numba import njit
-
+from styx_lab.core.compiled import njit
 from styx_lab.operators.window.by_window.arrays import (
     AT,
     COUNT,

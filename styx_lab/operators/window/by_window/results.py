@@ -17,6 +17,7 @@ from styx_lab.core.events import ARRIVAL, DETECTED, ORIGIN, TIME
 from styx_lab.core.keys import KeyIndex
 from styx_lab.core.schema import TIME_DTYPE
 from styx_lab.core.state import GROUP
+from styx_lab.core.texts import Runs, join_runs, json_parts, json_runs
 from styx_lab.flow.window import Counted, Global, Window
 from styx_lab.operators.window.by_window import forms as k
 from styx_lab.operators.window.keys import ResultKeys
@@ -48,7 +49,6 @@ class Results:
     def clear(self) -> None:
         """Forget all keys."""
         self._index = KeyIndex(list(self._key_schema))
-        self._keys = ResultKeys(self._step, self._key_schema, self._index)
 
     def slots(self, frame: pl.DataFrame) -> Int64s:
         """The slot of each row's key."""
@@ -62,7 +62,6 @@ class Results:
 
     def release(self, slots: Int64s) -> None:
         """Forget keys."""
-        self._keys.forget(slots)
         self._index.release(slots)
 
     def key_columns(self, slots: Int64s) -> pl.DataFrame:
@@ -80,16 +79,16 @@ class Results:
     def frame(self, fired: k.Fired, columns: Sequence[pl.Series]) -> pl.DataFrame:
         """The rows of what fired."""
         rows = fired.rows
-        keys, prefixes = self._keys.columns(rows[k.OUT_KEY])
+        keys, origin = ResultKeys.of(self._step, self._index, rows[k.OUT_KEY], self._key_schema)
         start, end, firing, time, clock = (
             pl.Series(rows[row].copy()) for row in (k.OUT_START, k.OUT_END, k.OUT_FIRING, k.OUT_TIME, k.OUT_CLOCK)
         )
-        edges = [pl.lit(start), pl.lit(end)] if self._edged else [pl.lit("null"), pl.lit("null")]
-        origin = pl.format("{}{},{},{}]]", pl.lit(prefixes), *edges, pl.lit(firing)).alias(ORIGIN)
+        edges: list[Runs | str] = [*json_parts([start, end])] if self._edged else ["null,null"]
+        origins = join_runs([*origin, *edges, ",", json_runs(firing), "]]"], len(firing))
         arrival = clock.alias(ARRIVAL).cast(TIME_DTYPE)
         made = {column.name: column for column in (*keys, *columns)}
         made |= {TIME: time.cast(TIME_DTYPE), ARRIVAL: arrival, DETECTED: arrival}
-        made |= {"window_firing": firing, ORIGIN: pl.select(origin).to_series()}
+        made |= {"window_firing": firing, ORIGIN: origins}
         if self._edged:
             made |= {"window_start": start.cast(TIME_DTYPE), "window_end": end.cast(TIME_DTYPE)}
         return pl.DataFrame({name: made[name] for name in self._schema})

@@ -5,8 +5,7 @@ Law (oracle): what overlaps or touches merges; counts are added, of two next fir
 
 from __future__ import annotations
 
-from numba import njit
-
+from styx_lab.core.compiled import njit
 from styx_lab.operators.window.by_window.arrays import (
     AT_LAST,
     AT_NEXT,

@@ -5,8 +5,7 @@ Law (oracle): each trigger does at an event, and at a time, what Flink's does.
 
 from __future__ import annotations
 
-from numba import njit
-
+from styx_lab.core.compiled import njit
 from styx_lab.operators.window.by_window.arrays import (
     AT,
     AT_CLEANUP,
