@@ -6,7 +6,7 @@ many has the right count and the wrong answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -73,11 +73,11 @@ def windows_answer(windows: pl.DataFrame) -> Answer:
     return Answer(ready.height, digest.hexdigest())
 
 
-def matches_answer(matches: Iterable[Match]) -> Answer:
-    """W3: the matches, whatever their order; one that is given twice counts twice.
+def matches_answer(matches: Iterable[Sequence[int]]) -> Answer:
+    """W3 and other patterns: the matches, whatever their order; one that is given twice counts twice.
 
     Args:
-        matches: the three event ids of each.
+        matches: the event ids of each, part by part.
     """
     ready = sorted(tuple(int(part) for part in match) for match in matches)
     return Answer(len(ready), sha256(repr(ready).encode()).hexdigest())

@@ -33,7 +33,16 @@ from styx_lab.flow.flow import Flow, flow
 from styx_lab.flow.stream import Stream, source
 from styx_lab.flow.window import Session
 
-__all__ = ["as_of_cases", "case_names", "interval_cases", "session_cases", "sliding_cases"]
+__all__ = [
+    "as_of_cases",
+    "case_names",
+    "interval_cases",
+    "run_flow",
+    "session_cases",
+    "slices_of",
+    "sliding_cases",
+    "stream_of",
+]
 
 _SESSION: Final = ("card_id", "window_start", "window_end", "count", "sum")
 _PAIR: Final = ("auth", "fail")
@@ -65,7 +74,7 @@ def session_cases(work: str, batch: int, events: int) -> dict[str, Case]:
         yield from sessioning.push(frames[0].clear(), ending=True)
 
     def made() -> Flow:
-        session = _payments().window(Session(f"{GAP_MS}ms"), count=count(), sum=sum_of("amount"))
+        session = stream_of().window(Session(f"{GAP_MS}ms"), count=count(), sum=sum_of("amount"))
         return flow("sessions", session.to("out"))
 
     def told(found: Iterable[pl.DataFrame]) -> Answer:
@@ -73,7 +82,7 @@ def session_cases(work: str, batch: int, events: int) -> dict[str, Case]:
 
     includes = "from decoded frames to frames of sessions"
     return _both(case_names(work, batch), events, right, {
-        includes: (partial(_run, made, ("payments",), _slices(data, batch)), told),
+        includes: (partial(run_flow, made, ("payments",), slices_of(data, batch)), told),
         f"{includes}, at most two open a card": (hand, told),
     })  # fmt: skip
 
@@ -98,7 +107,7 @@ def interval_cases(work: str, by_shop: bool, batch: int, events: int) -> dict[st
             yield from joining.push(frame)
 
     def made() -> Flow:
-        stream = _payments(key)
+        stream = stream_of(key)
         auths, fails = (stream.filter(f"kind = '{kind}'", name=kind) for kind in _PAIR)
         return flow("pairs", auths.interval_join(fails, f"-{APART_MS}ms", f"{APART_MS}ms").to("out"))
 
@@ -109,7 +118,7 @@ def interval_cases(work: str, by_shop: bool, batch: int, events: int) -> dict[st
     much = f"{right.count / events:.2f} pairs an event"
     return _both(case_names(work, batch), events, right, {
         f"from decoded frames to frames of pairs, with all columns of both; {much}": (
-            partial(_run, made, ("payments",), _slices(data, batch)), of_flow
+            partial(run_flow, made, ("payments",), slices_of(data, batch)), of_flow
         ),
         f"from decoded frames to arrays of pairs of ids; {much}": (hand, partial(_of_arrays, _PAIR)),
     })  # fmt: skip
@@ -139,7 +148,7 @@ def as_of_cases(work: str, batch: int, events: int) -> dict[str, Case]:
 
     def made() -> Flow:
         known = source("limits", schema=LIMITS_SCHEMA, time="at", key="card_id", max_delay=_DELAY)
-        return flow("limits", _payments().asof_join(known).to("out"))
+        return flow("limits", stream_of().asof_join(known).to("out"))
 
     slices = []
     for left, known, places, start, left_arrival, known_arrival in pieces:
@@ -152,7 +161,7 @@ def as_of_cases(work: str, batch: int, events: int) -> dict[str, Case]:
 
     return _both(case_names(work, batch), whole, right, {
         "from decoded frames of both streams to frames of payments with limits": (
-            partial(_run, made, ("payments", "limits"), slices), of_flow
+            partial(run_flow, made, ("payments", "limits"), slices), of_flow
         ),
         "from decoded frames of both streams to arrays of pairs of ids": (hand, partial(_of_arrays, _VERSION)),
     })  # fmt: skip
@@ -184,18 +193,21 @@ def _of_arrays(names: Sequence[str], found: Iterable[np.ndarray]) -> Answer:
     return columns_answer(pl.DataFrame(whole, list(names), orient="row"), names)
 
 
-def _payments(key: Sequence[str] = ("card_id",)) -> Stream:
+def stream_of(key: Sequence[str] = ("card_id",)) -> Stream:
+    """The payments as a source of a flow, keyed by these columns."""
     return source("payments", schema=SCHEMA, time="ts", key=tuple(key), max_delay=_DELAY)
 
 
-def _run(made: Callable[[], Flow], sources: Sequence[str], slices: Sequence[Slice]) -> Iterator[pl.DataFrame]:
+def run_flow(made: Callable[[], Flow], sources: Sequence[str], slices: Sequence[Slice]) -> Iterator[pl.DataFrame]:
+    """The frames that a flow puts out, through the chain, from slices of decoded frames."""
     chain = Chain(made(), {name: Inputs((0,), "frame") for name in sources}, _no_model)
     for piece in slices:
         yield chain.feed(piece)["out"]
     yield chain.end(sum(map(len, slices)))["out"]
 
 
-def _slices(data: Payments, batch: int) -> list[Slice]:
+def slices_of(data: Payments, batch: int) -> list[Slice]:
+    """The payments as they arrive, cut into batches."""
     slices = []
     for number, frame in enumerate(data.batches(batch)):
         sequence = np.arange(number * batch, number * batch + frame.height, dtype=np.int64)

@@ -7,6 +7,7 @@ alone, but beside the load, the processors and the versions it was taken with.
 from __future__ import annotations
 
 import gc
+import json
 import os
 import platform
 import statistics
@@ -24,7 +25,17 @@ import msgspec
 
 from styx_lab.errors import NotFoundError, RunError
 
-__all__ = ["ONE_CORE", "Case", "CaseReport", "Machine", "Report", "Task", "measure", "measure_apart"]
+__all__ = [
+    "ONE_CORE",
+    "Case",
+    "CaseReport",
+    "Machine",
+    "Report",
+    "Task",
+    "measure",
+    "measure_apart",
+    "run_module",
+]
 
 ONE_CORE: Final = {
     "POLARS_MAX_THREADS": "1",
@@ -197,18 +208,36 @@ def measure_apart(
     with tempfile.TemporaryDirectory(prefix="styx-bench-") as folder:
         asked, answered = Path(folder, "task.json"), Path(folder, "report.json")
         asked.write_bytes(msgspec.json.encode(task))
-        environment = os.environ | (ONE_CORE if one_core else {})
-        environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-        done = subprocess.run(
-            [sys.executable, "-m", "styx_lab.bench.child", str(asked), str(answered)],
-            env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode or not answered.exists():
-            said = done.stderr.strip()
-            error = RunError("the measuring process failed", where="bench", got=said.rpartition("\n")[2])
-            error.add_note(said)
-            raise error
+        _run_python(["styx_lab.bench.child", str(asked), str(answered)], one_core=one_core)
         return msgspec.json.decode(answered.read_bytes(), type=Report)
+
+
+def run_module(module: str, task: Mapping[str, Any]) -> dict[str, Any]:
+    """Run a module in a new Python process, kept to one core, on a task as JSON; gives the JSON that it prints.
+
+    Args:
+        module: what to run; it has the task as its one argument.
+        task: what to do.
+
+    Raises:
+        RunError: when the process fails; its last line is in the message, all of it in a note.
+    """
+    told: dict[str, Any] = json.loads(_run_python([module, json.dumps(task)], one_core=True))
+    return told
+
+
+def _run_python(arguments: list[str], *, one_core: bool) -> str:
+    environment = os.environ | (ONE_CORE if one_core else {})
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    done = subprocess.run(
+        [sys.executable, "-m", *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        said = done.stderr.strip()
+        error = RunError("the measuring process failed", where="bench", got=said.rpartition("\n")[2])
+        error.add_note(said)
+        raise error
+    return done.stdout
 
 
 class Task(msgspec.Struct, frozen=True):

@@ -11,9 +11,7 @@ Costs are of processor time: what else the machine does must not show in a ratio
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import subprocess
 import sys
 from collections.abc import Iterator
 from time import process_time_ns
@@ -22,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from styx_lab.bench.harness import ONE_CORE
+from styx_lab.bench.harness import run_module
 from styx_lab.core.ports import Arrivals
 from styx_lab.core.schema import Schema
 from styx_lab.engines.chain import Chain
@@ -34,7 +32,7 @@ from styx_lab.flow.flow import flow
 from styx_lab.flow.stream import source
 from styx_lab.flow.window import Sliding
 
-__all__ = ["many_keys", "run_keys"]
+__all__ = ["many_keys", "megabytes", "no_model", "order_of", "peak_bytes", "run_keys", "times_of"]
 
 _SIZE_MS: Final = 300_000
 _SLIDE_MS: Final = 60_000
@@ -98,8 +96,8 @@ def run_keys(keys: int, events: int, batch: int, *, check: bool = False) -> dict
     windows = source("events", schema=_SCHEMA, time="ts", key="card_id", max_delay="1ms").window(
         Sliding("5m", every="1m"), count=count(), sum=sum("amount")
     )
-    chain = Chain(flow("many-keys", windows.to("out")), {"events": Inputs((0,), "frame")}, _no_model)
-    started = _peak_bytes()
+    chain = Chain(flow("many-keys", windows.to("out")), {"events": Inputs((0,), "frame")}, no_model)
+    started = peak_bytes()
     seen = _Results(keys, rounds) if check else None
     spent, results, settled = 0, 0, 0
     for piece in _slices(keys, rounds, batch):
@@ -113,7 +111,7 @@ def run_keys(keys: int, events: int, batch: int, *, check: bool = False) -> dict
         if seen:
             seen.take(out)
         del out
-    running = _peak_bytes()
+    running = peak_bytes()
     last = chain.end(keys * rounds)["out"]
     results += last.height
     if seen:
@@ -125,9 +123,9 @@ def run_keys(keys: int, events: int, batch: int, *, check: bool = False) -> dict
         "results": results,
         "ns_an_event": spent / (keys * rounds),
         "ns_an_event_settled": settled / max(keys * rounds - first, 1),
-        "peak_mb": _megabytes(running),
-        "peak_mb_with_end": _megabytes(_peak_bytes()),
-        "start_mb": _megabytes(started),
+        "peak_mb": megabytes(running),
+        "peak_mb_with_end": megabytes(peak_bytes()),
+        "start_mb": megabytes(started),
     }
 
 
@@ -152,33 +150,22 @@ def _case(keys: int, answer: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _apart(keys: int, events: int, batch: int, *, check: bool) -> dict[str, Any]:
-    environment = os.environ | ONE_CORE
-    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-    asked = json.dumps({"keys": keys, "events": events, "batch": batch, "check": check})
-    done = subprocess.run(
-        [sys.executable, "-m", "styx_lab.bench.many_keys", asked],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        said = done.stderr.strip()
-        error = RunError("the measuring process failed", where="bench", got=said.rpartition("\n")[2])
-        error.add_note(said)
-        raise error
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    asked = {"keys": keys, "events": events, "batch": batch, "check": check}
+    return run_module("styx_lab.bench.many_keys", asked)
 
 
-def _no_model(reference: str) -> Any:
+def no_model(reference: str) -> Any:
+    """For a flow without models."""
     raise RunError("this flow has no model", where="bench", got=reference)
 
 
-def _order(keys: int, number: int) -> np.ndarray:
+def order_of(keys: int, number: int) -> np.ndarray:
     """The keys in the order in which they come in a round."""
     # PCG64's raw numbers are the same for ever, and so is a stable sort of them.
     return np.argsort(np.random.PCG64(np.random.SeedSequence([_SEED, number])).random_raw(keys), kind="stable")
 
 
-def _times(keys: int, first: int, stop: int) -> np.ndarray:
+def times_of(keys: int, first: int, stop: int) -> np.ndarray:
     """Event times, spread evenly: `keys` of them in five minutes."""
     return _START_MS + np.arange(first, stop, dtype=np.int64) * _SIZE_MS // keys
 
@@ -190,12 +177,12 @@ def _amounts(order: np.ndarray, number: int) -> np.ndarray:
 
 def _slices(keys: int, rounds: int, batch: int) -> Iterator[Slice]:
     for number in range(rounds):
-        order = _order(keys, number)
+        order = order_of(keys, number)
         for start in range(0, keys, batch):
             part = order[start : start + batch]
             first = number * keys + start
             sequence = np.arange(first, first + len(part), dtype=np.int64)
-            times = _times(keys, first, first + len(part))
+            times = times_of(keys, first, first + len(part))
             columns = pl.DataFrame(
                 {
                     "ts": times,
@@ -213,7 +200,7 @@ class _Results:
     def __init__(self, keys: int, rounds: int) -> None:
         self._keys, self._rounds = keys, rounds
         # When each round begins and ends: most are far from a window.
-        rims = _times(keys, 0, keys * rounds)
+        rims = times_of(keys, 0, keys * rounds)
         self._begins, self._ends = rims[::keys].copy(), rims[keys - 1 :: keys].copy()
         self._due = 0
         self._wrong: str | None = None
@@ -233,15 +220,15 @@ class _Results:
         counts, sums = np.zeros(self._keys, np.int64), np.zeros(self._keys)
         near = (self._ends >= end - _SIZE_MS) & (self._begins < end)
         for number in np.flatnonzero(near).tolist():
-            times = _times(self._keys, number * self._keys, (number + 1) * self._keys)
+            times = times_of(self._keys, number * self._keys, (number + 1) * self._keys)
             inside = (times >= end - _SIZE_MS) & (times < end)
-            order = _order(self._keys, number)[inside]
+            order = order_of(self._keys, number)[inside]
             counts[order] += 1
             sums[order] += _amounts(order, number)
         return counts, sums
 
     def verdict(self, results: int) -> str:
-        first, last = (int(edge) // _SLIDE_MS for edge in _times(self._keys, 0, self._keys * self._rounds)[[0, -1]])
+        first, last = (int(edge) // _SLIDE_MS for edge in times_of(self._keys, 0, self._keys * self._rounds)[[0, -1]])
         ends = range((first + 1) * _SLIDE_MS, last * _SLIDE_MS + _SIZE_MS + 1, _SLIDE_MS)
         due = np.sum([np.count_nonzero(self._right(end)[0]) for end in ends])
         if self._wrong is None and not due == self._due == results:
@@ -249,7 +236,7 @@ class _Results:
         return self._wrong or "right"
 
 
-def _peak_bytes() -> int | None:
+def peak_bytes() -> int | None:
     """The most memory that this process had so far; None where the system does not say."""
     try:
         import resource
@@ -259,7 +246,8 @@ def _peak_bytes() -> int | None:
     return most if sys.platform == "darwin" else most * 1024
 
 
-def _megabytes(count: int | None) -> float | None:
+def megabytes(count: int | None) -> float | None:
+    """In MB, to one digit."""
     return None if count is None else round(count / _MB, 1)
 
 

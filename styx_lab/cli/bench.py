@@ -21,7 +21,8 @@ _COLUMNS: Final = {
     "ratio": "ratio",
     "answer": "answer",
 }
-_MEMORY: Final = {"peak MB": "peak_mb"}
+_SOME: Final = {"peak MB": "peak_mb", "times Flink": "times_flink"}
+"""Columns that are shown where a case has them."""
 
 
 @click.command(
@@ -41,8 +42,8 @@ _MEMORY: Final = {"peak MB": "peak_mb"}
 def bench(names: tuple[str, ...], events: int, repeats: int, as_json: bool) -> None:
     """Run the benchmarks, checking the answers first.
 
-    NAMES are W1, W2, W3, W5, windows or joins; all of them where none are named. Figures are medians, beside the
-    machine's load, and are given for right answers only.
+    NAMES are W1, W2, W3, W5, windows, joins or patterns; all of them where none are named. Figures are medians,
+    beside the machine's load, and are given for right answers only.
     """
     with status(f"Measuring {', '.join(names) or 'everything'} over {events:,} events; this takes its time"):
         from styx_lab.bench.workloads import run_benchmarks
@@ -52,7 +53,7 @@ def bench(names: tuple[str, ...], events: int, repeats: int, as_json: bool) -> N
     if as_json:
         print_json(report)
     else:
-        columns = _COLUMNS | (_MEMORY if any("peak_mb" in case for case in cases) else {})
+        columns = _COLUMNS | {title: name for title, name in _SOME.items() if any(name in case for case in cases)}
         print_table(list(columns), ([case.get(name) for name in columns.values()] for case in cases))
         print_line("Figures of one machine at one time: compare within a run. --json has the load and the versions.")
     if any(case.get("rate") is None for case in cases):
