@@ -57,6 +57,8 @@ class DetectOperator(Operator):
         self._step = step
         self._stream = stream
         self._outputs = {port: outputs[port].schema for port in (OUT, TIMED_OUT) if port in outputs}
+        # To make a frame of so many types takes longer than to take a small batch.
+        self._nothing = {port: pl.DataFrame(schema=schema) for port, schema in self._outputs.items()}
         self._columns = dict(step.columns)
         self._parts = {name: isinstance(_a_field(dtype), pl.List) for name, dtype in step.parts(stream).items()}
         self._automaton = build_automaton(step.pattern.parts, step.pattern.after_match)
@@ -191,7 +193,7 @@ class DetectOperator(Operator):
         lost = []
         for kind, (port, schema) in enumerate(self._outputs.items()):
             rows = found.rows[found.rows[:, KIND] == kind]
-            frame = pl.DataFrame(schema=schema)
+            frame = self._nothing[port]
             if len(rows):
                 frame = frame_of(self._layout, schema, rows, found.events, self._rows, self._keys, batch)
             made = Batch(frame, steps.order[rows[:, STEP]], batch.before, steps)
