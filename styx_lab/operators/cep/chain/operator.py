@@ -24,7 +24,7 @@ from styx_lab.flow.types import StreamType
 from styx_lab.operators.cep.chain.compile import compile_pattern
 from styx_lab.operators.cep.chain.match import PartialMatches, advance
 from styx_lab.operators.cep.found import AT, COLUMNS, FIRST, LENGTH, SLOT, STEP
-from styx_lab.operators.cep.matches import Layout, frame_of
+from styx_lab.operators.cep.matches import Layout, frame_of, with_computed
 from styx_lab.operators.rows import EventRows
 from styx_lab.operators.values import Values, condition_names, truths, values_of
 
@@ -145,7 +145,7 @@ class ChainOperator(Operator):
         if not len(matched):
             return Values(matched, matched.frame)
         values = values_of(self._step.name, matched, self._columns)
-        frame = values.batch.frame.with_columns(values.frame.get_columns()).select(list(self._output))
+        frame = with_computed(values.batch.frame, values.frame, self._output)
         return Values(values.batch.with_frame(frame), values.frame, values.dead, values.dead_order)
 
     def _forget(self, watermark: int) -> None:

@@ -31,7 +31,7 @@ from styx_lab.operators.cep.compiled.program import Events
 from styx_lab.operators.cep.compiled.tables import Compiled, Read, compile_automaton
 from styx_lab.operators.cep.compiled.texts import Texts
 from styx_lab.operators.cep.found import KIND, STEP, Found, nothing
-from styx_lab.operators.cep.matches import Layout, frame_of
+from styx_lab.operators.cep.matches import Layout, frame_of, with_computed
 from styx_lab.operators.rows import EventRows
 from styx_lab.operators.values import Values, values_of
 
@@ -228,7 +228,9 @@ class DetectOperator(Operator):
         """The matches with the columns that the flow asks for, over their parts; a timeout has none."""
         columns = self._columns if port == OUT else {}
         values = values_of(self._step.name, matched, columns if len(matched) else {})
-        frame = values.batch.frame.with_columns(values.frame.get_columns()).select(list(self._outputs[port]))
+        if not len(values.batch):
+            return Values(values.batch.with_frame(self._nothing[port]), values.frame, values.dead, values.dead_order)
+        frame = with_computed(values.batch.frame, values.frame, self._outputs[port])
         return Values(values.batch.with_frame(frame), values.frame, values.dead, values.dead_order)
 
     def _forget(self) -> None:
