@@ -102,7 +102,9 @@ class Batch:
         """The rows where `mask` is true; the steps stay."""
         if mask.all():
             return self
-        return Batch(self.frame.filter(pl.Series(mask)), self.order[mask], self.before, self.steps)
+        # Most often all are kept or none, and a filter is a query.
+        frame = self.frame.filter(pl.Series(mask)) if mask.any() else self.frame.clear()
+        return Batch(frame, self.order[mask], self.before, self.steps)
 
     def with_frame(self, frame: pl.DataFrame) -> Batch:
         """The same places in the sequence with other columns; the frame must have one row for each row."""

@@ -16,14 +16,16 @@ import polars as pl
 from styx_lab.core import text_kernel as k
 from styx_lab.core.arrow import VIEW_WORDS, Bytes, borrow, lend
 from styx_lab.core.batch import Int64s
-from styx_lab.core.events import canonical_json
+from styx_lab.core.events import OFFSET, ORIGIN, PARTITION, SOURCE, canonical_json
 
 __all__ = [
     "Runs",
     "byte_runs",
+    "join_bytes",
     "join_runs",
     "json_parts",
     "json_runs",
+    "origin_parts",
     "runs_column",
     "starts_of",
     "text_runs",
@@ -163,6 +165,24 @@ def join_runs(parts: Iterable[Runs | str], height: int) -> pl.Series:
     ['[1]', '[-20]']
     """
     return runs_column(_joined(parts, height))
+
+
+def join_bytes(parts: Iterable[Runs | str], height: int) -> Runs:
+    """As `join_runs`, as runs that lie one behind the other."""
+    return _joined(parts, height)
+
+
+def origin_parts(frame: pl.DataFrame) -> list[Runs | str]:
+    """What identifies each row for ever (see `core.events.origins`), as parts of a text.
+
+    >>> raw = pl.DataFrame({"_source": ["a"], "_partition": [0], "_offset": [7]})
+    >>> join_runs(origin_parts(raw), 1).to_list()
+    ['["a",0,7]']
+    """
+    if ORIGIN not in frame.columns:
+        return ["[", *json_parts([frame[name] for name in (SOURCE, PARTITION, OFFSET)]), "]"]
+    column = frame[ORIGIN]
+    return [text_runs(column) if column.dtype == pl.String else json_runs(column)]
 
 
 def _joined(parts: Iterable[Runs | str], height: int) -> Runs:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from styx_lab.core.batch import Batch, Int64s
-from styx_lab.core.events import ARRIVAL, DETECTED, ORIGIN, TIME, canonical_json, origins
+from styx_lab.core.events import ARRIVAL, DETECTED, ORIGIN, TIME, canonical_json
 from styx_lab.core.keys import KeyIndex
 from styx_lab.core.schema import TIME_DTYPE
+from styx_lab.core.texts import Runs, byte_runs, join_bytes, join_runs, origin_parts, runs_column
 from styx_lab.operators.cep.found import AT, FIRST, LENGTH, SLOT, STEP
 from styx_lab.operators.rows import EventRows
 
-__all__ = ["Layout", "frame_of"]
+__all__ = ["Layout", "frame_of", "with_computed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,80 +57,112 @@ def frame_of(
         batch: the batch whose steps released them.
     """
     first, lengths = found[:, FIRST], found[:, LENGTH]
+    ends = np.cumsum(lengths)
     owner = np.repeat(np.arange(len(found)), lengths)
-    places = np.repeat(first, lengths) + np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    taken = events[places]
-    frame = rows.find(taken[:, 1])
-    made = keys.frame(found[:, SLOT], dict(schema))
-    columns: list[pl.Series] = []
-    texts: dict[str, list[str | None]] = {}
-    said = _texts(frame)
+    places = np.repeat(first - ends + lengths, lengths) + np.arange(len(owner))
+    numbers, taken = events[places, 0], rows.find(events[places, 1])
+    structs = taken.select(pl.struct(layout.fields)).to_series()
+    columns = []
     for name, many in layout.parts.items():
-        of_part = np.flatnonzero(taken[:, 0] == layout.numbers[name])
-        columns.append(_part(name, many, layout.fields, frame, of_part, owner[of_part], len(found), schema[name]))
-        texts[name] = _joined(said, of_part, owner[of_part], len(found))
-    clock = batch.steps.clock[found[:, STEP]]
-    return made.with_columns(
-        *columns,
+        of_part = np.flatnonzero(numbers == layout.numbers[name])
+        if many:
+            columns.append(_lists(layout.fields, taken, of_part, owner[of_part], len(found), schema[name]).alias(name))
+        else:
+            columns.append(_part(structs, of_part, owner[of_part], len(found), schema[name]).alias(name))
+    key, key_json = keys.frame_and_json(found[:, SLOT], dict(schema))
+    inner = _inner(layout, taken, numbers, owner, len(found))
+    again = _again(inner, found[:, STEP], found[:, SLOT])
+    head = canonical_json(layout.step).decode()
+    origin = join_runs([f"[{head},[", *key_json, "],{", inner, "}", *again, "]"], len(found))
+    clock = pl.Series(batch.steps.clock[found[:, STEP]]).cast(TIME_DTYPE)
+    times = [
         pl.Series(TIME, found[:, AT]).cast(TIME_DTYPE),
-        pl.Series(ARRIVAL, clock).cast(TIME_DTYPE),
-        pl.Series(DETECTED, clock).cast(TIME_DTYPE),
-        pl.Series(ORIGIN, _origins(layout.step, keys.texts(found[:, SLOT]), texts, found[:, STEP]), pl.String),
-    )
+        clock.alias(ARRIVAL),
+        clock.alias(DETECTED),
+        origin.alias(ORIGIN),
+    ]
+    return pl.DataFrame([*key.get_columns(), *columns, *times])
 
 
-def _part(
-    name: str,
-    many: bool,
-    fields: Sequence[str],
-    frame: pl.DataFrame,
-    of_part: Int64s,
-    owner: Int64s,
-    count: int,
-    dtype: pl.DataType,
+def with_computed(frame: pl.DataFrame, computed: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
+    """The columns of these names, of `computed` where it has one.
+
+    Args:
+        frame: the matches.
+        computed: columns that the flow asks for, a row for each match.
+        names: of the result.
+    """
+    known = {column.name: column for column in (*frame.get_columns(), *computed.get_columns())}
+    return pl.DataFrame([known[name] for name in names])
+
+
+def _part(structs: pl.Series, of_part: Int64s, owner: Int64s, count: int, dtype: pl.DataType) -> pl.Series:
+    """A part's column: the event as a struct; null where the match has none."""
+    struct = structs if len(of_part) == len(structs) else structs.gather(pl.Series(of_part))
+    return _cast(_spread(struct, owner, count), dtype)
+
+
+def _lists(
+    fields: Sequence[str], taken: pl.DataFrame, of_part: Int64s, owner: Int64s, count: int, dtype: pl.DataType
 ) -> pl.Series:
-    """A part's column: a struct of the event, or of lists; null where the match has none of it."""
-    chosen = frame.select(fields)[of_part] if len(of_part) != frame.height else frame.select(fields)
-    if many:
-        grouped = chosen.with_columns(pl.Series("\0owner", owner)).group_by("\0owner", maintain_order=True).agg(fields)
-        owner = grouped["\0owner"].to_numpy()
-        chosen = grouped.select(fields)
-    struct = chosen.select(pl.struct(fields).alias(name)).to_series()
+    """The column of a part that takes several events: a struct of lists; null where the match has none of it."""
+    chosen = taken.select(fields)[of_part] if len(of_part) != taken.height else taken.select(fields)
+    grouped = chosen.with_columns(pl.Series("\0owner", owner)).group_by("\0owner", maintain_order=True).agg(fields)
+    struct = grouped.select(pl.struct(fields)).to_series()
+    return _cast(_spread(struct, grouped["\0owner"].to_numpy(), count), dtype)
+
+
+def _spread(struct: pl.Series, owner: Int64s, count: int) -> pl.Series:
     if len(owner) == count:
-        return struct.cast(dtype)
+        return struct
     # A match that has none of it gets the null behind the last.
     index = np.full(count, len(struct), np.int64)
     index[owner] = np.arange(len(owner))
-    return struct.extend_constant(None, 1).gather(index).cast(dtype)
+    return struct.extend_constant(None, 1).gather(pl.Series(index))
 
 
-def _texts(frame: pl.DataFrame) -> list[str]:
-    """The JSON of what identifies each event."""
-    places = origins(frame)
-    return [canonical_json(place).decode() for place in places]
+def _cast(column: pl.Series, dtype: pl.DataType) -> pl.Series:
+    return column if column.dtype == dtype else column.cast(dtype)
 
 
-def _joined(said: Sequence[str], of_part: Int64s, owner: Int64s, count: int) -> list[str | None]:
-    joined: list[str | None] = [None] * count
-    for place, row in zip(of_part.tolist(), owner.tolist(), strict=True):
-        before = joined[row]
-        joined[row] = said[place] if before is None else f"{before},{said[place]}"
-    return joined
+def _inner(layout: Layout, taken: pl.DataFrame, numbers: Int64s, owner: Int64s, count: int) -> Runs:
+    """Of each match `part:[event, ...]` for each of its parts, in order of their names, with commas between them."""
+    names = sorted(layout.parts)
+    rank = np.zeros(max(layout.numbers.values()) + 1, np.int64)
+    rank[[layout.numbers[name] for name in names]] = np.arange(len(names))
+    part = rank[numbers]
+    order = np.lexsort((part, owner))
+    part, of = part[order], owner[order]
+    fresh = np.ones(len(order), np.bool_)
+    fresh[1:] = of[1:] != of[:-1]
+    begins = fresh.copy()
+    begins[1:] |= part[1:] != part[:-1]
+    ends = np.ones(len(order), np.bool_)
+    ends[:-1] = begins[1:]
+    openings = [f"{canonical_json(name).decode()}:[" for name in names]
+    before = byte_runs([text.encode() for text in (",", *openings, *(f",{opening}" for opening in openings))])
+    kind = np.where(begins, 1 + part + len(names) * ~fresh, 0)
+    after = byte_runs([b"", b"]"]).take(ends.astype(np.int64))
+    places = [one if isinstance(one, str) else one.take(order) for one in origin_parts(taken)]
+    said = join_bytes([before.take(kind), *places, after], len(order))
+    # The events of a match stand one behind the other, so its text is there.
+    total = np.zeros(len(order) + 1, np.int64)
+    np.cumsum(said.lengths, out=total[1:])
+    stop = np.cumsum(np.bincount(of, minlength=count))
+    start = np.zeros(count, np.int64)
+    start[1:] = stop[:-1]
+    return Runs(said.data, total[start], total[stop] - total[start])
 
 
-def _origins(step: str, keys: Sequence[bytes], texts: Mapping[str, list[str | None]], steps: Int64s) -> list[str]:
-    """Canonical JSON `[step, key, {part: [event, ...]}]`; where a step has several alike, their number behind it."""
-    head = canonical_json(step).decode()
-    names = [(canonical_json(name).decode(), texts[name]) for name in sorted(texts)]
-    made = []
-    seen: dict[str, int] = {}
-    at = -1
-    for row, (key, turn) in enumerate(zip(keys, steps.tolist(), strict=True)):
-        inner = ",".join(f"{name}:[{said[row]}]" for name, said in names if said[row] is not None)
-        text = f"[{head},{key.decode()},{{{inner}}}"
-        if turn != at:
-            seen, at = {}, turn
-        again = seen.get(text, 0)
-        seen[text] = again + 1
-        made.append(f"{text},{again}]" if again else f"{text}]")
-    return made
+def _again(inner: Runs, steps: Int64s, slots: Int64s) -> list[Runs]:
+    """Where a step has several matches alike, `,n` behind the second and later ones; nothing where none has."""
+    of_key = np.stack([steps, slots], axis=1)
+    if len(of_key) == 1 or (len(np.unique(slots)) == len(slots)):
+        return []
+    alike = pl.DataFrame({"step": of_key[:, 0], "slot": of_key[:, 1], "inner": runs_column(inner)})
+    if not alike.select("step", "slot").is_duplicated().any():
+        return []
+    again = alike.select(pl.int_range(pl.len()).over("step", "slot", "inner")).to_series().to_numpy()
+    if not again.any():
+        return []
+    return [byte_runs([b",%d" % number if number else b"" for number in again.tolist()])]

@@ -24,7 +24,7 @@ from styx_lab.flow.types import StreamType
 from styx_lab.operators.cep.chain.compile import compile_pattern
 from styx_lab.operators.cep.chain.match import PartialMatches, advance
 from styx_lab.operators.cep.found import AT, COLUMNS, FIRST, LENGTH, SLOT, STEP
-from styx_lab.operators.cep.matches import Layout, frame_of
+from styx_lab.operators.cep.matches import Layout, frame_of, with_computed
 from styx_lab.operators.rows import EventRows
 from styx_lab.operators.values import Values, condition_names, truths, values_of
 
@@ -50,6 +50,8 @@ class ChainOperator(Operator):
         self._program = compile_pattern(step.pattern)
         self._stream = stream
         self._output = outputs[OUT].schema
+        # To make a frame of so many types takes longer than to take a small batch.
+        self._nothing = pl.DataFrame(schema=self._output)
         self._columns = dict(step.columns)
         parts = step.pattern.columns
         fields = (*dict(stream.columns), TIME)
@@ -110,7 +112,7 @@ class ChainOperator(Operator):
     def _release(self, batch: Batch) -> Batch:
         ripe = self._times <= batch.after
         if not ripe.any() or not len(batch.steps):
-            return Batch(pl.DataFrame(schema=self._output), _none(), batch.before, batch.steps)
+            return Batch(self._nothing, _none(), batch.before, batch.steps)
         arranged = np.flatnonzero(ripe)[np.argsort(self._times[ripe], kind="stable")]
         times = self._times[arranged]
         completed, numbers = advance(
@@ -132,7 +134,7 @@ class ChainOperator(Operator):
         waiting = ~ripe
         self._times, self._slots = self._times[waiting], self._slots[waiting]
         self._masks, self._numbers = self._masks[waiting], self._numbers[waiting]
-        frame = pl.DataFrame(schema=self._output)
+        frame = self._nothing
         if len(found):
             frame = frame_of(self._layout, self._output, found, events, self._rows, self._keys, batch)
         self._forget(batch.after)
@@ -143,7 +145,7 @@ class ChainOperator(Operator):
         if not len(matched):
             return Values(matched, matched.frame)
         values = values_of(self._step.name, matched, self._columns)
-        frame = values.batch.frame.with_columns(values.frame.get_columns()).select(list(self._output))
+        frame = with_computed(values.batch.frame, values.frame, self._output)
         return Values(values.batch.with_frame(frame), values.frame, values.dead, values.dead_order)
 
     def _forget(self, watermark: int) -> None:

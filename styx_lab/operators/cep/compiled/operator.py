@@ -31,7 +31,7 @@ from styx_lab.operators.cep.compiled.program import Events
 from styx_lab.operators.cep.compiled.tables import Compiled, Read, compile_automaton
 from styx_lab.operators.cep.compiled.texts import Texts
 from styx_lab.operators.cep.found import AT, KIND, STEP, Found, nothing
-from styx_lab.operators.cep.matches import Layout, frame_of
+from styx_lab.operators.cep.matches import Layout, frame_of, with_computed
 from styx_lab.operators.rows import EventRows
 from styx_lab.operators.values import Values, values_of
 
@@ -57,6 +57,8 @@ class DetectOperator(Operator):
         self._step = step
         self._stream = stream
         self._outputs = {port: outputs[port].schema for port in (OUT, TIMED_OUT) if port in outputs}
+        # To make a frame of so many types takes longer than to take a small batch.
+        self._nothing = {port: pl.DataFrame(schema=schema) for port, schema in self._outputs.items()}
         self._columns = dict(step.columns)
         self._parts = {name: isinstance(_a_field(dtype), pl.List) for name, dtype in step.parts(stream).items()}
         self._automaton = build_automaton(step.pattern.parts, step.pattern.after_match)
@@ -192,7 +194,7 @@ class DetectOperator(Operator):
         timely = _in_time(found.rows, batch)
         for kind, (port, schema) in enumerate(self._outputs.items()):
             rows = timely[timely[:, KIND] == kind]
-            frame = pl.DataFrame(schema=schema)
+            frame = self._nothing[port]
             if len(rows):
                 frame = frame_of(self._layout, schema, rows, found.events, self._rows, self._keys, batch)
             made = Batch(frame, steps.order[rows[:, STEP]], batch.before, steps)
@@ -227,7 +229,9 @@ class DetectOperator(Operator):
         """The matches with the columns that the flow asks for, over their parts; a timeout has none."""
         columns = self._columns if port == OUT else {}
         values = values_of(self._step.name, matched, columns if len(matched) else {})
-        frame = values.batch.frame.with_columns(values.frame.get_columns()).select(list(self._outputs[port]))
+        if not len(values.batch):
+            return Values(values.batch.with_frame(self._nothing[port]), values.frame, values.dead, values.dead_order)
+        frame = with_computed(values.batch.frame, values.frame, self._outputs[port])
         return Values(values.batch.with_frame(frame), values.frame, values.dead, values.dead_order)
 
     def _forget(self) -> None:
