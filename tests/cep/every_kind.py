@@ -11,7 +11,7 @@ import polars as pl
 from hypothesis import strategies as st
 
 from styx_lab.core.batch import Batch
-from styx_lab.core.events import ORIGIN, TIME
+from styx_lab.core.events import OFFSET, ORIGIN, TIME
 from styx_lab.core.operator import OUT
 from styx_lab.core.state import GROUP, KEY_GROUPS, State, decode_state, encode_state
 from styx_lab.core.time import MIN_WATERMARK
@@ -37,6 +37,9 @@ COLUMNS: dict[str, pl.DataType] = {
     "at": pl.Datetime("ms", "UTC"),
     "sure": pl.Boolean(),
 }
+
+
+Event = Mapping[str, Any]
 
 
 class Row(NamedTuple):
@@ -92,18 +95,39 @@ def compiled(step: Detect) -> DetectOperator:
 def told(running: DetectOperator, pieces: Sequence[Batch]) -> list[Row]:
     """What an operator gives, in order."""
     found = []
+    events = {row[OFFSET]: row for piece in pieces for row in piece.frame.to_dicts()}
     for piece in pieces:
         emission = running.process([piece])
         marks = dict(zip(piece.steps.order.tolist(), piece.steps.mark.tolist(), strict=True))
         turns: list[list[Row]] = []
         for kind, port in enumerate((OUT, TIMED_OUT)):
             given = emission.ports[port]
+            see_parts(given.frame, events)
             times = given.frame[TIME].to_physical().to_list()
             rows = zip(given.frame[ORIGIN].to_list(), times, given.order.tolist(), strict=True)
             turns.append([_row(kind, origin, at, marks[order]) for origin, at, order in rows])
         for kind in running.emitted[:, KIND].tolist():
             found.append(turns[kind].pop(0))
     return found
+
+
+def see_parts(frame: pl.DataFrame, events: dict[int, Event]) -> None:
+    """See that the columns of parts hold just the events that the origin names, and null where there is none."""
+    for row in frame.to_dicts():
+        places = json.loads(row[ORIGIN])[2]
+        for part, held in row.items():
+            if part == "key" or part.startswith("_"):
+                continue
+            offsets = [one[2] for one in places.get(part, [])]
+            if not all(offset in events for offset in offsets):
+                continue  # from before the operator was moved
+            times, texts = ([events[offset][name] for offset in offsets] for name in (TIME, "status"))
+            if not offsets:
+                assert held is None, part
+            elif isinstance(held[TIME], list):
+                assert (held[TIME], held["status"]) == (times, texts)
+            else:
+                assert ([held[TIME]], [held["status"]]) == (times, texts)
 
 
 def _row(kind: int, origin: str, at: int, mark: int) -> Row:
@@ -122,9 +146,6 @@ def moved(running: DetectOperator, make: Callable[[], DetectOperator], order: Se
     other = make()
     other.restore(parts[::-1] or [State.union(parts, where="test")])
     return other
-
-
-Event = Mapping[str, Any]
 
 
 def fold(fold: Fold, accepted: Sequence[tuple[str, Event]]) -> Any:

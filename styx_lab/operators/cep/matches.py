@@ -12,7 +12,7 @@ from styx_lab.core.batch import Batch, Int64s
 from styx_lab.core.events import ARRIVAL, DETECTED, ORIGIN, TIME, canonical_json, origins
 from styx_lab.core.keys import KeyIndex
 from styx_lab.core.schema import TIME_DTYPE
-from styx_lab.operators.cep.found import AT, FIRST, LENGTH, SLOT, STEP
+from styx_lab.operators.cep.found import AT, FIRST, KIND, LENGTH, SLOT, STEP
 from styx_lab.operators.rows import EventRows
 
 __all__ = ["Layout", "frame_of"]
@@ -74,7 +74,7 @@ def frame_of(
         pl.Series(TIME, found[:, AT]).cast(TIME_DTYPE),
         pl.Series(ARRIVAL, clock).cast(TIME_DTYPE),
         pl.Series(DETECTED, clock).cast(TIME_DTYPE),
-        pl.Series(ORIGIN, _origins(layout.step, keys.texts(found[:, SLOT]), texts, found[:, STEP]), pl.String),
+        pl.Series(ORIGIN, _origins(layout.step, keys.texts(found[:, SLOT]), texts, found), pl.String),
     )
 
 
@@ -97,10 +97,10 @@ def _part(
     struct = chosen.select(pl.struct(fields).alias(name)).to_series()
     if len(owner) == count:
         return struct.cast(dtype)
-    index = np.full(count, -1, np.int64)
+    # A null stands behind the others, for those that have none.
+    index = np.full(count, len(owner), np.int64)
     index[owner] = np.arange(len(owner))
-    wanted = pl.Series(index).replace(-1, None)
-    return struct.extend_constant(None, 1).gather(wanted.fill_null(len(struct) - 1)).cast(dtype)
+    return struct.extend_constant(None, 1).gather(index).cast(dtype)
 
 
 def _texts(frame: pl.DataFrame) -> list[str]:
@@ -117,16 +117,22 @@ def _joined(said: Sequence[str], of_part: Int64s, owner: Int64s, count: int) -> 
     return joined
 
 
-def _origins(step: str, keys: Sequence[bytes], texts: Mapping[str, list[str | None]], steps: Int64s) -> list[str]:
-    """Canonical JSON `[step, key, {part: [event, ...]}]`; where a step has several alike, their number behind it."""
+def _origins(step: str, keys: Sequence[bytes], texts: Mapping[str, list[str | None]], found: np.ndarray) -> list[str]:
+    """Canonical JSON `[step, key, {part: [event, ...]}]`; where a step has several alike, their number behind it.
+
+    A timeout has `"timed_out"` and its time in between: the same events may also be a match, or time out once more.
+    """
     head = canonical_json(step).decode()
     names = [(canonical_json(name).decode(), texts[name]) for name in sorted(texts)]
     made = []
     seen: dict[str, int] = {}
     at = -1
-    for row, (key, turn) in enumerate(zip(keys, steps.tolist(), strict=True)):
+    turns, kinds, times = found[:, STEP].tolist(), found[:, KIND].tolist(), found[:, AT].tolist()
+    for row, (key, turn) in enumerate(zip(keys, turns, strict=True)):
         inner = ",".join(f"{name}:[{said[row]}]" for name, said in names if said[row] is not None)
         text = f"[{head},{key.decode()},{{{inner}}}"
+        if kinds[row]:
+            text += f',"timed_out",{times[row]}'
         if turn != at:
             seen, at = {}, turn
         again = seen.get(text, 0)
