@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ import polars as pl
 from hypothesis import strategies as st
 
 from styx_lab.core.batch import Batch
-from styx_lab.core.events import ORIGIN, TIME
+from styx_lab.core.events import OFFSET, ORIGIN, TIME
 from styx_lab.core.operator import OUT
 from styx_lab.core.state import GROUP, KEY_GROUPS, State, decode_state, encode_state
 from styx_lab.core.time import MIN_WATERMARK
@@ -37,6 +38,9 @@ COLUMNS: dict[str, pl.DataType] = {
     "at": pl.Datetime("ms", "UTC"),
     "sure": pl.Boolean(),
 }
+
+
+Event = Mapping[str, Any]
 
 
 class Row(NamedTuple):
@@ -92,18 +96,39 @@ def compiled(step: Detect) -> DetectOperator:
 def told(running: DetectOperator, pieces: Sequence[Batch]) -> list[Row]:
     """What an operator gives, in order."""
     found = []
+    events = {row[OFFSET]: row for piece in pieces for row in piece.frame.to_dicts()}
     for piece in pieces:
         emission = running.process([piece])
         marks = dict(zip(piece.steps.order.tolist(), piece.steps.mark.tolist(), strict=True))
         turns: list[list[Row]] = []
         for kind, port in enumerate((OUT, TIMED_OUT)):
             given = emission.ports[port]
+            see_parts(given.frame, events)
             times = given.frame[TIME].to_physical().to_list()
             rows = zip(given.frame[ORIGIN].to_list(), times, given.order.tolist(), strict=True)
             turns.append([_row(kind, origin, at, marks[order]) for origin, at, order in rows])
         for kind in running.emitted[:, KIND].tolist():
             found.append(turns[kind].pop(0))
     return found
+
+
+def see_parts(frame: pl.DataFrame, events: dict[int, Event]) -> None:
+    """See that the columns of parts hold just the events that the origin names, and null where there is none."""
+    for row in frame.to_dicts():
+        places = json.loads(row[ORIGIN])[2]
+        for part, held in row.items():
+            if part == "key" or part.startswith("_"):
+                continue
+            offsets = [one[2] for one in places.get(part, [])]
+            if not all(offset in events for offset in offsets):
+                continue  # from before the operator was moved
+            times, texts = ([events[offset][name] for offset in offsets] for name in (TIME, "status"))
+            if not offsets:
+                assert held is None, part
+            elif isinstance(held[TIME], list):
+                assert (held[TIME], held["status"]) == (times, texts)
+            else:
+                assert ([held[TIME]], [held["status"]]) == (times, texts)
 
 
 def _row(kind: int, origin: str, at: int, mark: int) -> Row:
@@ -116,15 +141,12 @@ def moved(running: DetectOperator, make: Callable[[], DetectOperator], order: Se
     data = encode_state(running.snapshot())
     state = decode_state(data, where="test")
     bounds = [0, *sorted(order), KEY_GROUPS]
-    parts = [state.only(range(first, last)) for first, last in zip(bounds, bounds[1:], strict=False)]
+    parts = [state.only(range(first, last)) for first, last in pairwise(bounds)]
     for name, table in state.tables.items():
         assert GROUP in table.columns, f"{name} cannot be parted"
     other = make()
     other.restore(parts[::-1] or [State.union(parts, where="test")])
     return other
-
-
-Event = Mapping[str, Any]
 
 
 def fold(fold: Fold, accepted: Sequence[tuple[str, Event]]) -> Any:
@@ -168,7 +190,9 @@ class Holds:
 
     @staticmethod
     def _asked(expression: Expression, event: Event, folds: Mapping[str, tuple[Fold, Any]]) -> bool:
-        columns = {name: pl.Series(name, [event[name]], dtype=dtype) for name, dtype in COLUMNS.items() if name in event}
+        columns = {
+            name: pl.Series(name, [event[name]], dtype=dtype) for name, dtype in COLUMNS.items() if name in event
+        }
         for name, (one, value) in folds.items():
             dtype: Any = pl.Int64 if one.word == "count" else pl.Float64
             if one.word in ("first", "last"):
@@ -199,7 +223,9 @@ def reading(step: Detect, whole: Batch) -> dict[Any, list[Read]]:
     keys = KeyedReading[Event](automaton, Holds(), order=None if by is None else order)
     events = whole.frame.with_columns(pl.col(TIME).to_physical(), place=pl.Series(whole.order // 2)).to_dicts()
     turns = [(order, None, event) for order, event in zip(whole.order.tolist(), events, strict=True)]
-    turns += [(order, mark, None) for order, mark in zip(whole.steps.order.tolist(), whole.steps.mark.tolist(), strict=True)]
+    turns += [
+        (order, mark, None) for order, mark in zip(whole.steps.order.tolist(), whole.steps.mark.tolist(), strict=True)
+    ]
     found: dict[Any, list[Read]] = {}
     for _, mark, event in sorted(turns, key=lambda turn: turn[0]):
         if mark is None:

@@ -9,19 +9,19 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-__all__ = ["AT", "COLUMNS", "FIRST", "KIND", "LENGTH", "SILENT", "SLOT", "STEP", "Found", "nothing"]
+__all__ = ["AT", "COLUMNS", "FIRST", "KIND", "LENGTH", "SLOT", "STEP", "Found", "nothing"]
 
-COLUMNS: Final = 7
-KIND, STEP, SLOT, AT, FIRST, SILENT, LENGTH = range(COLUMNS)
+COLUMNS: Final = 6
+KIND, STEP, SLOT, AT, FIRST, LENGTH = range(COLUMNS)
 """The columns: 0 for a match and 1 for a timeout; the step that released it; the key's slot; the time, ms; where its
-events begin; whether no event of its own completed it; how many events it has."""
+events begin; how many events it has."""
 
 
 class Found(NamedTuple):
     """What came out, in order.
 
     Attributes:
-        rows: int64 (n, 7).
+        rows: int64 (n, 6).
         events: int64 (m, 2): part and number of each event.
     """
 

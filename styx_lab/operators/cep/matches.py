@@ -13,7 +13,7 @@ from styx_lab.core.events import ARRIVAL, DETECTED, ORIGIN, TIME, canonical_json
 from styx_lab.core.keys import KeyIndex
 from styx_lab.core.schema import TIME_DTYPE
 from styx_lab.core.texts import Runs, byte_runs, join_bytes, join_runs, origin_parts, runs_column
-from styx_lab.operators.cep.found import AT, FIRST, LENGTH, SLOT, STEP
+from styx_lab.operators.cep.found import AT, FIRST, KIND, LENGTH, SLOT, STEP
 from styx_lab.operators.rows import EventRows
 
 __all__ = ["Layout", "frame_of", "with_computed"]
@@ -71,9 +71,11 @@ def frame_of(
             columns.append(_part(structs, of_part, owner[of_part], len(found), schema[name]).alias(name))
     key, key_json = keys.frame_and_json(found[:, SLOT], dict(schema))
     inner = _inner(layout, taken, numbers, owner, len(found))
-    again = _again(inner, found[:, STEP], found[:, SLOT])
+    # The same events may also be a match, or time out once more: a timeout has its time beside them.
+    timed_out = [byte_runs([b',"timed_out",%d' % at for at in found[:, AT].tolist()])] if found[:1, KIND].any() else []
+    again = _again(inner, found)
     head = canonical_json(layout.step).decode()
-    origin = join_runs([f"[{head},[", *key_json, "],{", inner, "}", *again, "]"], len(found))
+    origin = join_runs([f"[{head},[", *key_json, "],{", inner, "}", *timed_out, *again, "]"], len(found))
     clock = pl.Series(batch.steps.clock[found[:, STEP]]).cast(TIME_DTYPE)
     times = [
         pl.Series(TIME, found[:, AT]).cast(TIME_DTYPE),
@@ -154,15 +156,17 @@ def _inner(layout: Layout, taken: pl.DataFrame, numbers: Int64s, owner: Int64s, 
     return Runs(said.data, total[start], total[stop] - total[start])
 
 
-def _again(inner: Runs, steps: Int64s, slots: Int64s) -> list[Runs]:
-    """Where a step has several matches alike, `,n` behind the second and later ones; nothing where none has."""
-    of_key = np.stack([steps, slots], axis=1)
-    if len(of_key) == 1 or (len(np.unique(slots)) == len(slots)):
+def _again(inner: Runs, found: np.ndarray) -> list[Runs]:
+    """Where a step has several rows alike, `,n` behind the second and later ones; nothing where none has."""
+    slots = found[:, SLOT]
+    if len(slots) == 1 or len(np.unique(slots)) == len(slots):
         return []
-    alike = pl.DataFrame({"step": of_key[:, 0], "slot": of_key[:, 1], "inner": runs_column(inner)})
+    # Of matches the time says nothing more: those alike are made of the same events.
+    times = np.where(found[:, KIND] == 1, found[:, AT], 0)
+    alike = pl.DataFrame({"step": found[:, STEP], "slot": slots, "at": times, "inner": runs_column(inner)})
     if not alike.select("step", "slot").is_duplicated().any():
         return []
-    again = alike.select(pl.int_range(pl.len()).over("step", "slot", "inner")).to_series().to_numpy()
+    again = alike.select(pl.int_range(pl.len()).over("step", "slot", "at", "inner")).to_series().to_numpy()
     if not again.any():
         return []
     return [byte_runs([b",%d" % number if number else b"" for number in again.tolist()])]

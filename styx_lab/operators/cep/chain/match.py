@@ -117,7 +117,7 @@ def _drop_older(bound, start, state, following, head, tail, free, free_count):  
 
 @njit(cache=True, nogil=True)
 def _advance(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0913 - one loop over flat arrays
-    times, slots, masks, numbers, bits, strict, within,
+    times, slots, masks, numbers, bits, strict, within, most,
     start, state, slot_of, following, events, head, tail, free, free_count,
     found_event, found_numbers,
 ):  # fmt: skip
@@ -127,6 +127,7 @@ def _advance(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0913 - one lo
         time, slot, mask, number = times[i], slots[i], masks[i], numbers[i]
         previous = NONE
         place = head[slot]
+        alive = 0
         while place != NONE:
             after = following[place]
             taken = state[place]
@@ -158,12 +159,15 @@ def _advance(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0913 - one lo
                     tail[slot] = previous
             else:
                 previous = place
+                alive += 1
             place = after
         if (mask >> bits[0]) & 1:
             if length == 1:
                 found_event[count] = i
                 found_numbers[count, 0] = number
                 count += 1
+            elif alive == most:
+                return count, free_count, slot
             else:
                 free_count -= 1
                 place = free[free_count]
@@ -177,7 +181,7 @@ def _advance(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0913 - one lo
                 else:
                     following[tail[slot]] = place
                 tail[slot] = place
-    return count, free_count
+    return count, free_count, NONE
 
 
 def advance(
@@ -190,21 +194,23 @@ def advance(
     bits: np.ndarray,
     strict: np.ndarray,
     within_ms: int,
-) -> tuple[np.ndarray, np.ndarray]:
+    most: int,
+) -> tuple[np.ndarray, np.ndarray, int]:
     """Take events in order of time (int64 ms), each with its slot, its conditions' bits and its number.
 
     Returns:
-        For each match: the index of the event that completed it, and a row with the numbers of all its events.
+        For each match: the index of the event that completed it, and a row with the numbers of all its events. And the
+        slot that would have more than `most` partial matches, where it stopped; -1 where none would.
     """
     partials.make_room(len(times), int(slots.max()) + 1 if len(slots) else 0)
-    most = len(partials) + len(times)
-    found_event = np.empty(most, np.int64)
-    found_numbers = np.empty((most, len(bits)), np.int64)
-    count, free_count = _advance(
-        times, slots, masks, numbers, bits, strict, within_ms,
+    room = len(partials) + len(times)
+    found_event = np.empty(room, np.int64)
+    found_numbers = np.empty((room, len(bits)), np.int64)
+    count, free_count, full = _advance(
+        times, slots, masks, numbers, bits, strict, within_ms, most,
         partials.start, partials.state, partials.slot, partials.following, partials.events,
         partials.head, partials.tail, partials.free, partials.free_count,
         found_event, found_numbers,
     )  # fmt: skip
     partials.free_count = int(free_count)
-    return found_event[:count].copy(), found_numbers[:count].copy()
+    return found_event[:count].copy(), found_numbers[:count].copy(), int(full)

@@ -19,11 +19,13 @@ from styx_lab.core.events import TIME
 from styx_lab.core.keys import KeyIndex
 from styx_lab.core.operator import LATE, OUT, Emission, Operator
 from styx_lab.core.state import GROUP, State
+from styx_lab.core.time import MIN_WATERMARK
 from styx_lab.flow.steps import Detect
 from styx_lab.flow.types import StreamType
 from styx_lab.operators.cep.chain.compile import compile_pattern
 from styx_lab.operators.cep.chain.match import PartialMatches, advance
 from styx_lab.operators.cep.found import AT, COLUMNS, FIRST, LENGTH, SLOT, STEP
+from styx_lab.operators.cep.limit import too_many
 from styx_lab.operators.cep.matches import Layout, frame_of, with_computed
 from styx_lab.operators.rows import EventRows
 from styx_lab.operators.values import Values, condition_names, truths, values_of
@@ -56,7 +58,9 @@ class ChainOperator(Operator):
         parts = step.pattern.columns
         fields = (*dict(stream.columns), TIME)
         self._layout = Layout(step.name, parts, {name: number for number, name in enumerate(parts)}, fields)
-        self._part_of = np.repeat(np.arange(len(parts)), [last - first for first, last in self._program.slices])
+        # Parts may share a column: what stands before a colon in their names.
+        columns = [self._layout.numbers[part.column] for part in step.pattern.parts]
+        self._part_of = np.repeat(columns, [last - first for first, last in self._program.slices])
         self._conditions = condition_names(self._program.conditions)
         self._reset()
 
@@ -66,6 +70,8 @@ class ChainOperator(Operator):
         self._rows = EventRows(self._stream.schema)
         self._next_number = 0
         self._last_keys = 0
+        # The watermark when all partial matches were last looked at.
+        self._looked_at = MIN_WATERMARK
         # What waits for the watermark, in order of arrival.
         self._times, self._slots, self._masks, self._numbers = _none(), _none(), _none(), _none()
 
@@ -112,10 +118,11 @@ class ChainOperator(Operator):
     def _release(self, batch: Batch) -> Batch:
         ripe = self._times <= batch.after
         if not ripe.any() or not len(batch.steps):
+            self._forget(batch.after)
             return Batch(self._nothing, _none(), batch.before, batch.steps)
         arranged = np.flatnonzero(ripe)[np.argsort(self._times[ripe], kind="stable")]
         times = self._times[arranged]
-        completed, numbers = advance(
+        completed, numbers, full = advance(
             self._partials,
             times,
             self._slots[arranged],
@@ -124,7 +131,10 @@ class ChainOperator(Operator):
             bits=self._program.bits,
             strict=self._program.strict,
             within_ms=self._program.within_ms,
+            most=self._step.max_partials,
         )
+        if full >= 0:
+            raise too_many(self._keys, full, self._step.max_partials, where=self._step.where)
         length = self._program.length
         found = np.zeros((len(completed), COLUMNS), np.int64)
         found[:, STEP] = batch.steps.due(times[completed])
@@ -149,11 +159,18 @@ class ChainOperator(Operator):
         return Values(values.batch.with_frame(frame), values.frame, values.dead, values.dead_order)
 
     def _forget(self, watermark: int) -> None:
-        """Let go of rows and keys that nothing can use, once they are more than half of all."""
+        """Let go of rows and keys that nothing can use, once they are more than half of all.
+
+        Where matches have a length of time, many are also looked at whenever that has passed: what came before is old.
+        """
         many_keys = len(self._keys) >= 2 * self._last_keys + _MANY_KEYS
+        within = self._program.within_ms
+        if within >= 0 and max(len(self._keys), len(self._rows)) >= _MANY_KEYS and watermark - within > self._looked_at:
+            many_keys = True
         if not self._rows.worth_sweeping and not many_keys:
             return
-        self._partials.drop_expired(watermark, self._program.within_ms)
+        self._looked_at = watermark
+        self._partials.drop_expired(watermark, within)
         living = self._partials.living()
         events = self._partials.events[living]
         used = np.arange(events.shape[1]) < self._partials.state[living][:, None]

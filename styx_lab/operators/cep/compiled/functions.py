@@ -7,6 +7,7 @@ exception, or ends the run; it is never taken for a no.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,8 @@ class Functions:
         assert self._rows is not None
         if len(numbers):
             events = self._rows.find(numbers).select(self._columns).to_dicts()
-            self._events.update(zip(numbers.tolist(), events, strict=True))
+            # One event is shown to many: what a function does to it may not show to the next.
+            self._events.update(zip(numbers.tolist(), map(MappingProxyType, events), strict=True))
 
     def ask(self, function: int, number: int, step: int, taken: list[tuple[int, int]]) -> bool | None:
         """The answer of a function; None where it failed and the event is a dead letter.

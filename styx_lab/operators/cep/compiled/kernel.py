@@ -17,7 +17,7 @@ from numba import njit
 
 from styx_lab.operators.cep.compiled.heap import add, drop_until, poll
 from styx_lab.operators.cep.compiled.program import evaluate
-from styx_lab.operators.cep.found import AT, COLUMNS, FIRST, KIND, LENGTH, SILENT, SLOT, STEP
+from styx_lab.operators.cep.found import AT, COLUMNS, FIRST, KIND, LENGTH, SLOT, STEP
 
 __all__ = ["ASKS", "DONE", "MISSED", "NO_ID", "SCALARS", "SKIPPED_TO_FIRST", "TOO_MANY", "Tables", "run"]
 
@@ -27,8 +27,7 @@ DONE, ASKS, TOO_MANY, MISSED, SKIPPED_TO_FIRST = range(5)
 NO_ID: Final = 2**63 - 1
 """The id of the start partial match: greater than all."""
 
-# The columns of a partial match (and of a completed one: its time stands in LAST, and its STATE is 1 until it is
-# first tried to be let out, then 0: it is held back).
+# The columns of a partial match (and of a completed one: its time stands in LAST).
 ID, STATE, NODE, START, LAST = range(5)
 # Of a node.
 PARENT, NUMBER, PART, SEQUENCE, USES, DEPTH = range(6)
@@ -252,12 +251,12 @@ def _explore(first, count, event, tables, code, events, nodes, pool, work, resul
 
 
 @njit(cache=True)
-def _emit(kind, node, step, slot, time, silent, nodes, out, out_events, scalars):  # type: ignore[no-untyped-def]  # noqa: PLR0913  # pragma: no cover
+def _emit(kind, node, step, slot, time, nodes, out, out_events, scalars):  # type: ignore[no-untyped-def]  # pragma: no cover
     """One match or timeout, with its events in order; there is room for it."""
     place, first = scalars[OUT], scalars[OUT_EVENTS]
     out[place, KIND], out[place, STEP], out[place, SLOT] = kind, step, slot
     depth = nodes[node, DEPTH]
-    out[place, AT], out[place, FIRST], out[place, SILENT], out[place, LENGTH] = time, first, silent, depth
+    out[place, AT], out[place, FIRST], out[place, LENGTH] = time, first, depth
     at = node
     for k in range(depth - 1, -1, -1):
         out_events[first + k, 0] = nodes[at, PART]
@@ -268,10 +267,14 @@ def _emit(kind, node, step, slot, time, silent, nodes, out, out_events, scalars)
 
 
 @njit(cache=True)
-def _let_out(  # type: ignore[no-untyped-def]  # noqa: PLR0913
-    queue, queued, waiting, waits, release, silent, step, slot, tables, nodes, out, out_events, scalars
+def _let_out(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913
+    queue, queued, waiting, waits, released, lost, gone, step, slot, tables, nodes, out, out_events, scalars
 ):  # fmt: skip  # pragma: no cover
     """Let completed matches out as the skip strategy says.
+
+    A match that was held back has the time when the last that it waited for was gone: that of the event (`released`),
+    or the deadline of a partial match that has just timed out (`lost`), each in its turn, as though the watermark had
+    come to each by itself.
 
     Returns:
         How many partial matches and how many held back matches are left, and how it ended.
@@ -282,7 +285,6 @@ def _let_out(  # type: ignore[no-untyped-def]  # noqa: PLR0913
         if skip != NO_SKIP and queued > 0 and queue[0, ID] < waiting[0, ID]:
             break
         identity, node, time = waiting[0, ID], waiting[0, NODE], waiting[0, LAST]
-        fresh = waiting[0, STATE] == 1
         waits = poll(waiting, waits)
         bound = -1
         if skip == TO_NEXT:
@@ -303,6 +305,11 @@ def _let_out(  # type: ignore[no-untyped-def]  # noqa: PLR0913
             if rules[THROW] and to == identity:
                 return queued, waits, SKIPPED_TO_FIRST
             bound = to - 1
+        if skip != NO_SKIP:
+            for place in range(gone):
+                if lost[place, 2] < identity:
+                    released = max(released, lost[place, 1])
+            time = max(time, released)
         if bound >= 0:
             for place in range(queued):
                 if queue[place, ID] <= bound:
@@ -310,13 +317,14 @@ def _let_out(  # type: ignore[no-untyped-def]  # noqa: PLR0913
             for place in range(waits):
                 if waiting[place, ID] <= bound:
                     _let_go(waiting[place, NODE], nodes, scalars)
+            for place in range(gone):
+                # It would have been dropped before it could time out: nothing waits for it any more.
+                if lost[place, 2] <= bound and lost[place, 1] > time:
+                    lost[place, 2] = NO_ID
             queued = drop_until(queue, queued, bound)
             waits = drop_until(waiting, waits, bound)
-        by_silence = silent or not fresh
-        _emit(0, node, step, slot, time if fresh else max(time, release), by_silence, nodes, out, out_events, scalars)
+        _emit(0, node, step, slot, time, nodes, out, out_events, scalars)
         _let_go(node, nodes, scalars)
-    for place in range(waits):
-        waiting[place, STATE] = 0
     return queued, waits, DONE
 
 
@@ -357,7 +365,6 @@ def _advance(  # type: ignore[no-untyped-def]  # noqa: PLR0913
     """Bring a key to a time at which some of its partial matches have timed out; there is room for all."""
     first, count = slots[slot, QUEUE], slots[slot, QUEUED]
     queued, completed, gone = 0, 0, 0
-    newest = -(2**63)
     for place in range(first, first + count):
         out_of_time, deadline = False, 0
         if pool[place, NODE] >= 0:
@@ -367,22 +374,23 @@ def _advance(  # type: ignore[no-untyped-def]  # noqa: PLR0913
         if not out_of_time:
             queued = add(queue, queued, row)
             continue
-        newest = max(newest, deadline)
+        lost[gone, 0], lost[gone, 1], lost[gone, 2] = row[NODE], deadline, row[ID]
         if tables.states[row[STATE], 0] == PENDING:
-            row[STATE], row[LAST] = 1, deadline
+            row[LAST] = deadline
             completed = add(done, completed, row)
-        else:
-            lost[gone, 0], lost[gone, 1] = row[NODE], deadline
-            gone += 1
+            lost[gone, 0] = -1
+        gone += 1
     waits = _load(slots, slot, HELD, pool, waiting)
     for place in range(completed):
         waits = add(waiting, waits, done[place])
     queued, waits, ended = _let_out(
-        queue, queued, waiting, waits, newest, True, step, slot, tables, nodes, out, out_events, scalars
+        queue, queued, waiting, waits, -(2**63), lost, gone, step, slot, tables, nodes, out, out_events, scalars
     )
     for place in range(gone):
+        if lost[place, 0] < 0:
+            continue
         if tables.rules[TIMEOUTS]:
-            _emit(1, lost[place, 0], step, slot, lost[place, 1], True, nodes, out, out_events, scalars)
+            _emit(1, lost[place, 0], step, slot, lost[place, 1], nodes, out, out_events, scalars)
         _let_go(lost[place, 0], nodes, scalars)
     scalars[LIVING] += queued - count
     if queued == 1:
@@ -443,7 +451,7 @@ def _drop_beyond(queue, queued, tables, nodes, scalars):  # type: ignore[no-unty
 @njit(cache=True)
 def _commit(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913
     slot, event, found, results, step, tables, events, slots, pool, free, nodes, work, scalars,
-    queue, waiting, done, row, out, out_events,
+    queue, waiting, done, lost, row, out, out_events,
 ):  # fmt: skip  # pragma: no cover
     """Make what `_explore` found true; there is room for all."""
     states, rules = tables.states, tables.rules
@@ -472,7 +480,7 @@ def _commit(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913
                     slots[slot, STARTED] = 1
             taken = made if what > 0 else node
             if states[target, 0] == FINAL:
-                row[ID], row[STATE], row[NODE], row[START], row[LAST] = number, 1, taken, started, time
+                row[ID], row[STATE], row[NODE], row[START], row[LAST] = number, target, taken, started, time
                 nodes[taken, USES] += 1
                 completed = add(done, completed, row)
             elif not discard:
@@ -500,7 +508,7 @@ def _commit(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913
     ended = DONE
     if waits > 0:
         queued, waits, ended = _let_out(
-            queue, queued, waiting, waits, time, False, step, slot, tables, nodes, out, out_events, scalars
+            queue, queued, waiting, waits, time, lost, 0, step, slot, tables, nodes, out, out_events, scalars
         )
     scalars[LIVING] += queued - max(count, 1)
     if queued == 1:
@@ -590,7 +598,7 @@ def run(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913,PLR0915
     times = events.times
     results, stack = np.zeros((64, 4), np.int64), np.zeros(256, np.int64)
     queue, waiting, done = np.zeros((64, 5), np.int64), np.zeros((64, 5), np.int64), np.zeros((64, 5), np.int64)
-    lost, row = np.zeros((64, 2), np.int64), np.zeros(5, np.int64)
+    lost, row = np.zeros((64, 3), np.int64), np.zeros(5, np.int64)
     out, out_events = np.zeros((64, COLUMNS), np.int64), np.zeros((256, 2), np.int64)
     stack_f, stack_i, stack_n = np.zeros(64, np.float64), np.zeros(64, np.int64), np.zeros(64, np.bool_)
     chain = np.zeros(max(64, scalars[DEEPEST] + 1), np.int64)
@@ -661,7 +669,7 @@ def run(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913,PLR0915
             )
             status = _commit(
                 slot, i, found, results, step, tables, events, slots, pool, free, nodes, work, scalars,
-                queue, waiting, done, row, out, out_events,
+                queue, waiting, done, lost, row, out, out_events,
             )  # fmt: skip
             if scalars[DEEPEST] >= len(chain):
                 chain = np.zeros(2 * scalars[DEEPEST], np.int64)

@@ -21,6 +21,7 @@ from styx_lab.operators.cep.compiled import kernel
 from styx_lab.operators.cep.compiled.program import Events
 from styx_lab.operators.cep.compiled.tables import Compiled
 from styx_lab.operators.cep.found import FIRST, Found
+from styx_lab.operators.cep.limit import key_text, too_many
 
 __all__ = ["Ask", "Matcher"]
 
@@ -90,20 +91,20 @@ class Matcher:
         """How many partial matches were dropped so far, because a key had too many."""
         return int(self.scalars[kernel.DROPPED])
 
-    def run(self, events: Events, can_start: np.ndarray, marks: Int64s, capacity: int, ask: Ask) -> Found:
+    def run(self, events: Events, can_start: np.ndarray, marks: Int64s, keys: KeyIndex, ask: Ask) -> Found:
         """Take events in order of time, and the watermark steps that release them.
 
         Args:
             events: the events that the last step releases, in order.
             can_start: bool, which of them a match can start with.
             marks: the steps.
-            capacity: one more than the greatest slot.
+            keys: the keys of the slots.
             ask: asks the users' functions.
 
         Raises:
             DataError: when a key has too many partial matches, or a match misses what the skip strategy goes to.
         """
-        self._slots_for(capacity)
+        self._slots_for(keys.capacity)
         compiled, scalars = self.compiled, self.scalars
         scalars[[kernel.EVENT, kernel.STEP_AT, kernel.TOUCHES]] = 0
         skipped = -1
@@ -124,12 +125,14 @@ class Matcher:
                 return _joined(parts)
             event = int(scalars[kernel.EVENT])
             if status != kernel.ASKS:
-                raise self._failed(int(status))
+                raise self._failed(int(status), keys)
             skipped = self._answer(asked, event, int(events.numbers[event]), ask)
 
     def _answer(self, asked: np.ndarray, event: int, number: int, ask: Ask) -> int:
         """Ask what must be known; the event is to be left out where a function fails on it."""
         for function, node, _ in asked[: asked[0, 2]].tolist():
+            if self.answered[node + 1, function] == number + 1:
+                continue  # asked by two partial matches that share what they took
             told = ask(function, number, int(self.scalars[kernel.STEP_AT]), self.taken(node))
             if told is None:
                 return event
@@ -145,22 +148,36 @@ class Matcher:
             node = int(self.nodes[node, kernel.PARENT])
         return found[::-1]
 
-    def _failed(self, status: int) -> DataError:
+    def _failed(self, status: int, keys: KeyIndex) -> DataError:
+        slot = int(self.scalars[kernel.AT_SLOT])
         if status == kernel.TOO_MANY:
-            most = int(self.compiled.tables.rules[kernel.MOST])
-            return DataError(
-                f"one key has more than {most:,} partial matches",
-                where=self.where,
-                hint="say within(), a narrower condition, or what to drop: detect(overflow='drop_oldest')",
-            )
-        if status == kernel.MISSED:
-            return DataError(
-                "a match has no event of the part to skip to, and throw_on_miss was said", where=self.where
-            )
-        return DataError(
-            "a match begins with the event to skip to, which would find it for ever, and throw_on_miss was said",
-            where=self.where,
+            return too_many(keys, slot, int(self.compiled.tables.rules[kernel.MOST]), where=self.where)
+        what = (
+            "a match has no event of the part to skip to"
+            if status == kernel.MISSED
+            else "a match begins with the event to skip to, which would find it for ever"
         )
+        return DataError(
+            f"{what}, and throw_on_miss was said",
+            where=self.where,
+            got=f"key {key_text(keys, slot)}",
+            hint="leave throw_on_miss out: then nothing is skipped",
+        )
+
+    def is_due(self, mark: int) -> bool:
+        """Whether a key has a timer that a watermark reaches."""
+        head = self.scalars[kernel.TIMER_HEAD]
+        return bool(head < self.scalars[kernel.TIMER_TAIL] and self.timers[head, 0] <= mark)
+
+    @property
+    def timers_set(self) -> int:
+        """How many timers there are."""
+        return int(self.scalars[kernel.TIMER_TAIL] - self.scalars[kernel.TIMER_HEAD])
+
+    @property
+    def taken_events(self) -> int:
+        """How many events partial and held back matches have; one that several share is counted once at least."""
+        return int(self.scalars[kernel.NODES])
 
     def living_nodes(self) -> Int64s:
         """The nodes in use."""

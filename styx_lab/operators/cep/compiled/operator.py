@@ -28,7 +28,7 @@ from styx_lab.operators.cep.compiled.arrivals import Waiting
 from styx_lab.operators.cep.compiled.functions import Functions
 from styx_lab.operators.cep.compiled.matcher import Matcher
 from styx_lab.operators.cep.compiled.program import Events
-from styx_lab.operators.cep.compiled.tables import Compiled, Read, compile_automaton
+from styx_lab.operators.cep.compiled.tables import Read, compile_automaton
 from styx_lab.operators.cep.compiled.texts import Texts
 from styx_lab.operators.cep.found import AT, KIND, STEP, Found, nothing
 from styx_lab.operators.cep.matches import Layout, frame_of, with_computed
@@ -39,6 +39,7 @@ __all__ = ["DetectOperator"]
 
 _VERSION: Final = 2
 _MANY: Final = 65_536  # fewer keys or texts are not worth sweeping for
+_MANY_ROWS: Final = 4_096
 
 
 class DetectOperator(Operator):
@@ -96,7 +97,7 @@ class DetectOperator(Operator):
         self._rows = EventRows(self._stream.schema)
         self._waiting = self._none_waiting()
         self._next_number = 0
-        self._last_keys = self._last_texts = self._dropped = 0
+        self._dropped = 0
         # Whether all events since the start came after the epoch; see `_wanted`.
         self._after_epoch = True
 
@@ -179,11 +180,13 @@ class DetectOperator(Operator):
         if not len(batch.steps):
             return nothing()
         ripe, self._waiting = self._waiting.until(batch.after, descending=self._step.descending)
-        if not len(ripe) and not len(self._matcher):
+        if not len(ripe) and not self._matcher.is_due(batch.after):
             return nothing()
-        events = ripe.events._replace(ranks=self._texts.ranks())
+        events = ripe.events
+        if self._compiled.compares_texts:
+            events = events._replace(ranks=self._texts.ranks())
         self._functions.begin(self._rows, events.numbers)
-        return self._matcher.run(events, ripe.can_start, batch.steps.mark, self._keys.capacity, self._functions.ask)
+        return self._matcher.run(events, ripe.can_start, batch.steps.mark, self._keys, self._functions.ask)
 
     def _said(self, batch: Batch, late: np.ndarray, taken: Values, found: Found) -> Emission:
         steps = batch.steps
@@ -235,25 +238,23 @@ class DetectOperator(Operator):
         return Values(values.batch.with_frame(frame), values.frame, values.dead, values.dead_order)
 
     def _forget(self) -> None:
-        """Let go of rows, keys and texts that nothing can use, once they are more than half of all."""
-        many_keys = len(self._keys) >= 2 * self._last_keys + _MANY
-        many_texts = len(self._texts) >= 2 * self._last_texts + _MANY
-        if self._rows.worth_sweeping:
-            nodes = self._matcher.living_nodes()
-            taken = self._matcher.nodes[nodes, kernel.NUMBER]
-            self._rows.keep(np.concatenate([self._waiting.events.numbers, np.unique(taken)]))
-        if many_keys:
-            slots = np.union1d(self._waiting.events.slots, self._matcher.living_slots())
+        """Let go of rows, keys and texts that nothing can use, once they are more than half of all.
+
+        What is needed is no more than what waits and what was taken; so a sweep always finds enough to be paid for.
+        """
+        matcher, waiting = self._matcher, self._waiting
+        needed = len(waiting) + matcher.taken_events
+        if len(self._rows) > 2 * needed + _MANY_ROWS:
+            taken = matcher.nodes[matcher.living_nodes(), kernel.NUMBER]
+            self._rows.keep(np.concatenate([waiting.events.numbers, np.unique(taken)]))
+        if len(self._keys) > 2 * (needed + matcher.timers_set) + _MANY:
+            slots = np.union1d(waiting.events.slots, matcher.living_slots())
             gone = np.setdiff1d(self._keys.living, slots)
-            self._matcher.forget(gone)
+            matcher.forget(gone)
             self._keys.release(gone)
-            self._last_keys = len(self._keys)
-        if many_texts:
-            nodes = self._matcher.living_nodes()
-            self._texts.keep(
-                np.concatenate([self._waiting.events.ints.ravel(), self._matcher.node_ints[nodes].ravel()])
-            )
-            self._last_texts = len(self._texts)
+        if len(self._texts) > 2 * needed * waiting.events.ints.shape[1] + _MANY:
+            nodes = matcher.living_nodes()
+            self._texts.keep(np.concatenate([waiting.events.ints.ravel(), matcher.node_ints[nodes].ravel()]))
 
     def size(self) -> Mapping[str, int]:
         """See `Operator.size`."""
@@ -334,11 +335,6 @@ class DetectOperator(Operator):
         fields = self._compiled.fields
         frame = evaluate(self._rows.find(numbers), {f"{place}": read.expression for place, read in enumerate(fields)})
         return _matrices([(read, frame[f"{place}"]) for place, read in enumerate(fields)], len(numbers), self._texts)
-
-    @property
-    def compiled(self) -> Compiled:
-        """The pattern as it runs."""
-        return self._compiled
 
 
 def _a_field(dtype: pl.DataType) -> Any:

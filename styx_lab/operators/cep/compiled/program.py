@@ -92,7 +92,7 @@ class Events(NamedTuple):
 
 
 @njit(cache=True)
-def _fold(  # type: ignore[no-untyped-def]  # noqa: PLR0913
+def _fold(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0913
     ints, fn, part, column, node, nodes, node_floats, node_ints, node_nulls, chain
 ):  # pragma: no cover
     """The fold of a field over what was taken of a part: as a float and an int, and whether it is null."""
@@ -129,6 +129,9 @@ def _fold(  # type: ignore[no-untyped-def]  # noqa: PLR0913
             whole += exact
         else:
             less, more = exact < whole if ints else number < total, exact > whole if ints else number > total
+            if math.isnan(total) and not ints:
+                # As Polars has it, the least and the greatest are of numbers; NaN only where there is no other.
+                less, more = True, True
             if seen == 0 or (fn == 2 and less) or (fn == 3 and more):
                 total, whole = number, exact
         seen += 1

@@ -94,6 +94,11 @@ class Compiled:
         return self.fields + self.inputs
 
     @property
+    def compares_texts(self) -> bool:
+        """Whether a program asks which of two texts is the greater."""
+        return bool((self.code.ops[:, 0] == Op.RANK).any())
+
+    @property
     def words(self) -> int:
         """How many int64 the bits of an event take."""
         return max(1, -(-len(self.columns) // _WORD))
