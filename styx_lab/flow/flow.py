@@ -163,6 +163,10 @@ class Flow:
         """Start the flow on streamz, to be fed and watched: see `workbench.live`."""
         return call("live", self, *args, **kwargs)
 
+    def explain(self, *args: Any, **kwargs: Any) -> Any:
+        """Explain what became of one key's events in the flow's pattern: see `workbench.explain`."""
+        return call("explain", self, *args, **kwargs)
+
     def mermaid(self) -> str:
         """The drawing as Mermaid text."""
         from styx_lab.flow.drawing import mermaid

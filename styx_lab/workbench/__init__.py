@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from styx_lab.workbench.explaining import explain, explain_pattern
     from styx_lab.workbench.headless import start_job
     from styx_lab.workbench.inputs import InputPaths
     from styx_lab.workbench.jobs import JobReport, ask_savepoint, ask_stop, list_jobs, read_job_output, run_bundle
@@ -22,6 +23,8 @@ __all__ = [
     "Training",
     "ask_savepoint",
     "ask_stop",
+    "explain",
+    "explain_pattern",
     "list_jobs",
     "live",
     "promote",
@@ -40,6 +43,8 @@ _HOMES: Final = {
     "Training": "training",
     "ask_savepoint": "jobs",
     "ask_stop": "jobs",
+    "explain": "explaining",
+    "explain_pattern": "explaining",
     "list_jobs": "jobs",
     "live": "live_flows",
     "promote": "promotion",

@@ -10,9 +10,9 @@ from hypothesis import given
 from styx_lab.flow.pattern.after_match import NO_SKIP, AfterMatch
 from styx_lab.flow.pattern.conditions import Call, Where
 from styx_lab.flow.pattern.parts import Part, Quantifier
-from styx_lab.operators.cep import trace
 from styx_lab.operators.cep.automaton.build import build_automaton
 from styx_lab.operators.cep.automaton.states import Automaton
+from styx_lab.operators.cep.reading import trace
 from styx_lab.operators.cep.reading.reading import Reading
 from styx_lab.operators.cep.reading.trace import START, Entry
 from tests.cep.reading_kit import WORDS, Letter, automata, holds, is_, run, word

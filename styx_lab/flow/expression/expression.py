@@ -127,6 +127,11 @@ class Expression:
         """The Polars expressions, built once; `values.evaluate` runs them so that the law holds."""
         return self._stages
 
+    @property
+    def tree(self) -> Tree:
+        """Its tree; of SQL text the one that Polars makes of it, which is not stored."""
+        return self._tree
+
     def columns(self) -> frozenset[str]:
         """The columns that it reads."""
         return frozenset(columns_of(self._tree))

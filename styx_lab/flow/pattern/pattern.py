@@ -24,6 +24,7 @@ from styx_lab.flow.pattern.json_form import read_pattern, write_pattern
 from styx_lab.flow.pattern.parts import GROUP, Contiguity, Part, Quantifier, Relation
 from styx_lab.flow.pattern.structure import every_part, refuse_broken, refuse_repeated, whole_window
 from styx_lab.flow.pattern.words import pattern_line
+from styx_lab.flow.verbs import call
 
 if TYPE_CHECKING:
     from styx_lab.flow.pattern.diagram import Diagram
@@ -414,6 +415,49 @@ class Pattern:
         from styx_lab.flow.pattern.diagram import Diagram
 
         return Diagram(self.parts, self.after_match, self.within_ms)
+
+    def explain(
+        self,
+        events: Any,
+        *,
+        time: str = TIME,
+        by: str | Sequence[str] = (),
+        key: Any = None,
+        at: Any = None,
+        max_delay: Duration | None = None,
+        unit: str = "ms",
+    ) -> Any:
+        """What the pattern makes of events, and why: the life of every partial match, and what came nearest.
+
+        >>> pages = Pattern.begin("page1").where("page = 1").next("page2").where("page = 2").within("10m")
+        >>> why = pages.explain([{"t": 0, "page": 1}, {"t": 60_000, "page": 4}, {"t": 90_000, "page": 2}], time="t")
+        >>> print(why.answer)  # doctest: +NORMALIZE_WHITESPACE
+        No match.
+        Nearest: 1 of 2 steps (#1). 'page2' had to be the very next event, and the one at 1970-01-01 00:01:00 was not:
+            page was 4, needed = 2.
+        It took page1 1970-01-01 00:00:00.
+        >>> why.table.select("partial", "end", "steps_done", "taken").rows()
+        [(1, 'died', 1, 'page1 0')]
+
+        Print the whole for the details; a notebook shows the timeline too (`why.svg`).
+
+        Args:
+            events: a list of dicts or a Polars frame, in the order in which they came.
+            time: the column of their event times: whole numbers, ISO 8601 text or datetimes.
+            by: the columns of the key; without, all events are of one.
+            key: which key is asked about.
+            at: the moment that is asked about: ISO 8601 text (`2026-11-24T10:40` means all of that minute) or a
+                datetime; all without.
+            max_delay: how far out of order events may come, as of a source; without it none is late.
+            unit: what whole numbers count: `s`, `ms`, `us` or `ns`.
+
+        Time and state: events are taken as `detect` takes them, to the end of input.
+
+        Raises:
+            FlowError: on a column, key or time that is not there, or a pattern that cannot work.
+            DataError: on events without a time.
+        """
+        return call("explain_pattern", self, events, time=time, by=by, key=key, at=at, max_delay=max_delay, unit=unit)
 
     def __str__(self) -> str:
         return pattern_line(self.parts, self.after_match, self.within_ms)

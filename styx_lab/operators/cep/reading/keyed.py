@@ -13,12 +13,16 @@ from typing import Any, Generic, TypeVar
 from styx_lab.core.time import MIN_WATERMARK
 from styx_lab.errors import RunError
 from styx_lab.operators.cep.automaton.states import Automaton
-from styx_lab.operators.cep.reading.reading import Emission, Holds, Reading, wrapped
+from styx_lab.operators.cep.reading.reading import Beyond, Emission, Holds, Partial, Reading, wrapped
 from styx_lab.operators.cep.reading.trace import Entry
 
-__all__ = ["KeyedReading"]
+__all__ = ["KeyedReading", "LeftOutError"]
 
 E = TypeVar("E")
+
+
+class LeftOutError(RunError):
+    """A condition cannot be told of an event: the event is left out, and what lives is as it was."""
 
 
 @dataclass(slots=True)
@@ -49,6 +53,9 @@ class KeyedReading(Generic[E]):
         order: what orders the events of one key and one time; without it they keep the order of arrival.
         descending: whether the greatest comes first then; equals keep the order of arrival all the same.
         tracer: is given a key and the entries of its trace, if there is one.
+        most: how many partial matches a key may have at a time; None is no bound.
+        beyond: what becomes of one more.
+        left_out: is told of a key's event that `holds` refused by a `LeftOutError`; without it that is an error.
     """
 
     def __init__(
@@ -59,7 +66,13 @@ class KeyedReading(Generic[E]):
         order: Callable[[E], Any] | None = None,
         descending: bool = False,
         tracer: Callable[[Hashable, Entry], None] | None = None,
+        most: int | None = None,
+        beyond: Beyond = "error",
+        left_out: Callable[[Hashable, E, LeftOutError], None] | None = None,
     ) -> None:
+        self._most = most
+        self._beyond: Beyond = beyond
+        self._left_out = left_out
         self._automaton = automaton
         self._holds = holds
         self._order = order
@@ -73,7 +86,8 @@ class KeyedReading(Generic[E]):
         if at <= self._mark:
             return False
         if key not in self._keys:
-            self._keys[key] = _Key(Reading(self._automaton, self._holds, self._tracer_of(key)))
+            tracer = self._tracer_of(key)
+            self._keys[key] = _Key(Reading(self._automaton, self._holds, tracer, most=self._most, beyond=self._beyond))
         known = self._keys[key]
         known.waiting.setdefault(at, []).append(event)
         known.timers.add(at)
@@ -82,6 +96,14 @@ class KeyedReading(Generic[E]):
     def _tracer_of(self, key: Hashable) -> Callable[[Entry], None] | None:
         tracer = self._tracer
         return None if tracer is None else lambda entry: tracer(key, entry)
+
+    def due(self) -> int | None:
+        """The least watermark that anything waits for, ms; None where nothing does."""
+        return min((timer for known in self._keys.values() for timer in known.timers), default=None)
+
+    def live(self, key: Hashable) -> list[Partial[E]]:
+        """The partial matches of a key, the start among them; of an unknown key none."""
+        return self._keys[key].reading.live if key in self._keys else []
 
     def watermark(self, mark: int) -> list[tuple[Hashable, Emission[E]]]:
         """The watermark moves, if that is forward; gives what comes out, the keys in order of their first event.
@@ -97,17 +119,23 @@ class KeyedReading(Generic[E]):
             # A timer that is set while the key is looked at may be due at once.
             while due := {timer for timer in known.timers if timer <= mark}:
                 known.timers -= due
-                out += [(key, emission) for emission in self._look(known, mark)]
+                out += [(key, emission) for emission in self._look(key, known, mark)]
         return out
 
-    def _look(self, known: _Key[E], mark: int) -> list[Emission[E]]:
+    def _look(self, key: Hashable, known: _Key[E], mark: int) -> list[Emission[E]]:
         out: list[Emission[E]] = []
         window = self._automaton.within_ms
         started = False
         for at in sorted(at for at in known.waiting if at <= mark):
             out += known.reading.advance(at)
             for event in self._in_order(known.waiting.pop(at)):
-                out += known.reading.take(event, at)
+                try:
+                    out += known.reading.take(event, at)
+                except LeftOutError as error:
+                    if self._left_out is None:
+                        raise
+                    self._left_out(key, event, error)
+                    continue
                 # Flink forgets that a partial match began only when the whole batch is done.
                 started |= known.reading.started
                 if started and window > 0:

@@ -20,7 +20,7 @@ from styx_lab.operators.cep.reading import trace
 from styx_lab.operators.cep.reading.heap import Heap
 from styx_lab.operators.cep.reading.trace import START, Tracer, Tried
 
-__all__ = ["Emission", "EventId", "Holds", "Partial", "Reading", "wrapped"]
+__all__ = ["Beyond", "Emission", "EventId", "Holds", "Partial", "Reading", "wrapped"]
 
 E = TypeVar("E")
 
@@ -29,6 +29,9 @@ EventId = tuple[int, int]
 
 Holds = Callable[[Where | Call, E, Sequence[tuple[str, E]]], bool]
 """`holds(leaf, event, accepted)`: whether a leaf of a condition holds for an event, given what was accepted so far."""
+
+Beyond = Literal["error", "drop_oldest", "drop_newest"]
+"""What becomes of one partial match more than a key may have."""
 
 _NEVER: Final = -1
 
@@ -127,11 +130,23 @@ class Reading(Generic[E]):
         automaton: the pattern.
         holds: says whether a leaf of a condition holds.
         tracer: is given the entries of the trace, if there is one.
+        most: how many partial matches may live at a time; None is no bound.
+        beyond: what becomes of one more.
     """
 
-    def __init__(self, automaton: Automaton, holds: Holds[E], tracer: Tracer | None = None) -> None:
+    def __init__(
+        self,
+        automaton: Automaton,
+        holds: Holds[E],
+        tracer: Tracer | None = None,
+        *,
+        most: int | None = None,
+        beyond: Beyond = "error",
+    ) -> None:
         self._automaton = automaton
         self._holds = holds
+        self._most = most
+        self._beyond = beyond
         self._tell: Tracer = tracer if tracer is not None else _nobody
         self._numbers = START
         self._events = 0
@@ -185,7 +200,7 @@ class Reading(Generic[E]):
         """An event is tried by every partial match; gives the matches that come out.
 
         Raises:
-            RunError: when a condition raises, or a skip with `throw_on_miss` misses.
+            RunError: when a condition raises, a skip with `throw_on_miss` misses, or too many partial matches live.
         """
         self._tell(trace.Came(event, at))
         id_ = (at, self._events)
@@ -197,7 +212,24 @@ class Reading(Generic[E]):
             for outcome in self._step(partial, event, id_):
                 (live if outcome.by is None else done).add(outcome)
         self._live = live
+        self._drop_beyond(at)
         return self._let_out(done, at)
+
+    def _drop_beyond(self, at: int) -> None:
+        """Drop partial matches beyond the most: the oldest or the newest starts first."""
+        if self._most is None or len(self._live) - 1 <= self._most:
+            return
+        if self._beyond == "error":
+            raise RunError(f"one key has more than {self._most:,} partial matches", where="pattern")
+        while len(self._live) - 1 > self._most:
+            if self._beyond == "drop_oldest":
+                gone = self._live.poll()
+                self._tell(trace.Dropped(gone.number, "oldest", self._most, at))
+            else:
+                newest = max((one.start_id for one in self._live if one.start_id is not None), default=None)
+                gone = [one for one in self._live if one.start_id == newest][-1]
+                self._live.drop(lambda one, gone=gone: one is gone)  # type: ignore[misc]
+                self._tell(trace.Dropped(gone.number, "newest", self._most, at))
 
     def _step(self, partial: Partial[E], event: E, id_: EventId) -> list[Partial[E]]:
         """What an event makes of one partial match: what lives on, and what is completed."""

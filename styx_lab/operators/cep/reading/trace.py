@@ -1,7 +1,7 @@
 """What happened to each partial match, event by event: the entries of a trace.
 
 Law: a trace tells all. Every partial match begins with `Started` or comes out of a `Split`; it ends with `Died`,
-`Stopped`, `TimedOut`, `Pruned` or `Emitted`; one that has none of them is still alive, or held back.
+`Stopped`, `TimedOut`, `Pruned`, `Dropped` or `Emitted`; one that has none of them is still alive, or held back.
 
 Partial matches have numbers. Number 0 is the start, which every event may leave; it never ends. A partial match with
 one outcome keeps its number; where an event gives it several, `Split` says which numbers they get, in order. If just
@@ -26,6 +26,7 @@ __all__ = [
     "Came",
     "Completed",
     "Died",
+    "Dropped",
     "Emitted",
     "Entry",
     "HeldBack",
@@ -299,6 +300,23 @@ class Pruned:
 
 
 @dataclass(frozen=True, slots=True)
+class Dropped:
+    """A partial match went because its key had too many.
+
+    Attributes:
+        partial: its number.
+        beyond: which went: the `oldest` or the `newest`.
+        most: how many a key may have.
+        at: the time now, ms.
+    """
+
+    partial: int
+    beyond: Literal["oldest", "newest"]
+    most: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Emitted:
     """A match is let out.
 
@@ -326,6 +344,7 @@ Entry = (
     | Completed
     | HeldBack
     | Pruned
+    | Dropped
     | Emitted
 )
 Tracer = Callable[[Entry], None]
