@@ -65,14 +65,16 @@ def true_of(notebook: nbformat.NotebookNode) -> None:
     said = printed(notebook)
     assert "1,969 matches, 1,332 notifications" in said
     assert "4 stuck customers had no chat; of 4 of them a page view came too late" in said
+    assert "'page3', came 30s810ms too late" in said
+    assert said.count("in time there would have been 1 match with it") == 4
     assert "at minute 5: []\nat minute 10: [['ann']]" in said
 
 
 def test_every_cell_of_what_is_committed_shows_something() -> None:
     assert [number for number, cell in enumerate(cells(written()), 1) if not cell.outputs] == []
     drawn = [cell for cell in cells(written()) if any("image/svg+xml" in out.get("data", {}) for out in cell.outputs)]
-    # Two patterns, and the flow with the figures of a run.
-    assert len(drawn) >= 3
+    # Two patterns, the flow with the figures of a run, and a timeline.
+    assert len(drawn) == 4
 
 
 def test_what_is_committed_is_true() -> None:
