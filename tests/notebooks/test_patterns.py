@@ -27,8 +27,10 @@ def rows(notebook: nbformat.NotebookNode) -> list[list[str]]:
     return [[cell.replace("&quot;", "") for cell in row] for row in found if row]
 
 
-def printed(notebook: nbformat.NotebookNode) -> str:
-    return "\n".join(output.get("text", "") for cell in cells(notebook) for output in cell.outputs)
+def said_by(notebook: nbformat.NotebookNode) -> str:
+    """All that the cells printed, and their answers as text."""
+    outputs = [output for cell in cells(notebook) for output in cell.outputs]
+    return "\n".join(output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs)
 
 
 def true_of(notebook: nbformat.NotebookNode) -> None:
@@ -62,9 +64,10 @@ def true_of(notebook: nbformat.NotebookNode) -> None:
         "5s": ["176", "4"],
         "1m": ["45", "0"],
     }
-    said = printed(notebook)
+    said = said_by(notebook)
     assert "1,969 matches, 1,332 notifications" in said
     assert "4 stuck customers had no chat; of 4 of them a page view came too late" in said
+    assert "25 who were done had one: of 15 a page view came too late, the others took too long" in said
     assert "'page3', came 30s810ms too late" in said
     assert said.count("in time there would have been 1 match with it") == 4
     assert "at minute 5: []\nat minute 10: [['ann']]" in said
