@@ -155,12 +155,11 @@ def _inner(layout: Layout, taken: pl.DataFrame, numbers: Int64s, owner: Int64s, 
 
 def _again(inner: Runs, steps: Int64s, slots: Int64s) -> list[Runs]:
     """Where a step has several matches alike, `,n` behind the second and later ones; nothing where none has."""
-    of_key = np.stack([steps, slots], axis=1)
-    if len(of_key) == 1 or (len(np.unique(slots)) == len(slots)):
+    # Most often a key has one match at a time.
+    order = np.lexsort((slots, steps))
+    if not ((np.diff(slots[order]) == 0) & (np.diff(steps[order]) == 0)).any():
         return []
-    alike = pl.DataFrame({"step": of_key[:, 0], "slot": of_key[:, 1], "inner": runs_column(inner)})
-    if not alike.select("step", "slot").is_duplicated().any():
-        return []
+    alike = pl.DataFrame({"step": steps, "slot": slots, "inner": runs_column(inner)})
     again = alike.select(pl.int_range(pl.len()).over("step", "slot", "inner")).to_series().to_numpy()
     if not again.any():
         return []
