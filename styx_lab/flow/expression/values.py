@@ -13,7 +13,6 @@ from collections.abc import Mapping
 import polars as pl
 
 from styx_lab.flow.expression.expression import Expression
-from styx_lab.flow.expression.stages import written_out
 
 __all__ = ["evaluate"]
 
@@ -39,11 +38,13 @@ def evaluate(frame: pl.DataFrame, expressions: Mapping[str, Expression]) -> pl.D
     columns = [frame.get_column(name) for name in sorted(read)]
     if frame.height == 1:
         columns = [column.gather([0, 0]) for column in columns]
-    whole = written_out(pl.DataFrame(columns))
+    whole = pl.DataFrame(columns).rechunk()
     direct = {name: each.stages.last for name, each in expressions.items() if not each.stages.columns}
     values = whole.with_columns(value.alias(name) for name, value in direct.items())
-    found = {name: values[name] for name in direct}
+    found = {name: values.get_column(name) for name in direct}
     for name, each in expressions.items():
         if name not in direct:
-            found[name] = each.stages.over(whole, name)[name]
-    return pl.DataFrame([found[name][: frame.height] for name in expressions])
+            found[name] = each.stages.over(whole, name).get_column(name)
+    if frame.height == 1:
+        found = {name: column[:1] for name, column in found.items()}
+    return pl.DataFrame([found[name] for name in expressions])

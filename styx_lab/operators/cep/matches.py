@@ -158,14 +158,14 @@ def _inner(layout: Layout, taken: pl.DataFrame, numbers: Int64s, owner: Int64s, 
 
 def _again(inner: Runs, found: np.ndarray) -> list[Runs]:
     """Where a step has several rows alike, `,n` behind the second and later ones; nothing where none has."""
-    slots = found[:, SLOT]
-    if len(slots) == 1 or len(np.unique(slots)) == len(slots):
+    steps, slots = found[:, STEP], found[:, SLOT]
+    # Most often a key has one match at a time.
+    order = np.lexsort((slots, steps))
+    if not ((np.diff(slots[order]) == 0) & (np.diff(steps[order]) == 0)).any():
         return []
     # Of matches the time says nothing more: those alike are made of the same events.
     times = np.where(found[:, KIND] == 1, found[:, AT], 0)
-    alike = pl.DataFrame({"step": found[:, STEP], "slot": slots, "at": times, "inner": runs_column(inner)})
-    if not alike.select("step", "slot").is_duplicated().any():
-        return []
+    alike = pl.DataFrame({"step": steps, "slot": slots, "at": times, "inner": runs_column(inner)})
     again = alike.select(pl.int_range(pl.len()).over("step", "slot", "at", "inner")).to_series().to_numpy()
     if not again.any():
         return []

@@ -107,7 +107,7 @@ class ChainOperator(Operator):
         self._next_number += frame.height
         # Only events that meet some condition can be part of a match; others matter where one must be the very next.
         useful = masks != 0
-        self._rows.add(frame.filter(pl.Series(useful)), numbers[useful])
+        self._rows.add_some(frame, numbers, useful)
         kept = np.ones(len(useful), np.bool_) if self._program.strict.any() else useful
         slots = self._keys.slots(frame if kept.all() else frame.filter(pl.Series(kept)))
         self._times = np.concatenate([self._times, times[kept]])

@@ -127,7 +127,7 @@ class DetectOperator(Operator):
         numbers = np.arange(self._next_number, self._next_number + frame.height)
         self._next_number += frame.height
         # Only events that meet some condition can be part of a match; others matter where one must not lie between.
-        self._rows.add(frame if useful.all() else frame.filter(pl.Series(useful)), numbers[useful])
+        self._rows.add_some(frame, numbers, useful)
         times = frame[TIME].to_physical().to_numpy()
         wanted = self._wanted(told, times, taken.batch.watermarks())
         if wanted is not None:
