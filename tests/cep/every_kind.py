@@ -189,7 +189,9 @@ class Holds:
 
     @staticmethod
     def _asked(expression: Expression, event: Event, folds: Mapping[str, tuple[Fold, Any]]) -> bool:
-        columns = {name: pl.Series(name, [event[name]], dtype=dtype) for name, dtype in COLUMNS.items() if name in event}
+        columns = {
+            name: pl.Series(name, [event[name]], dtype=dtype) for name, dtype in COLUMNS.items() if name in event
+        }
         for name, (one, value) in folds.items():
             dtype: Any = pl.Int64 if one.word == "count" else pl.Float64
             if one.word in ("first", "last"):
@@ -220,7 +222,9 @@ def reading(step: Detect, whole: Batch) -> dict[Any, list[Read]]:
     keys = KeyedReading[Event](automaton, Holds(), order=None if by is None else order)
     events = whole.frame.with_columns(pl.col(TIME).to_physical(), place=pl.Series(whole.order // 2)).to_dicts()
     turns = [(order, None, event) for order, event in zip(whole.order.tolist(), events, strict=True)]
-    turns += [(order, mark, None) for order, mark in zip(whole.steps.order.tolist(), whole.steps.mark.tolist(), strict=True)]
+    turns += [
+        (order, mark, None) for order, mark in zip(whole.steps.order.tolist(), whole.steps.mark.tolist(), strict=True)
+    ]
     found: dict[Any, list[Read]] = {}
     for _, mark, event in sorted(turns, key=lambda turn: turn[0]):
         if mark is None:

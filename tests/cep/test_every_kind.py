@@ -15,10 +15,7 @@ from styx_lab.core.batch import Batch
 from styx_lab.core.events import canonical_lines
 from styx_lab.core.operator import LATE, OUT
 from styx_lab.core.time import MIN_WATERMARK
-from styx_lab.errors import DataError
-from styx_lab.flow.pattern import AfterMatch, Pattern
-from styx_lab.flow.steps import Detect
-from styx_lab.flow.steps.detect import TIMED_OUT
+from styx_lab.flow.pattern import Pattern
 from styx_lab.operators.cep.chain.operator import ChainOperator
 from styx_lab.operators.cep.choice import why_not_chain
 from styx_lab.operators.cep.compiled.operator import DetectOperator

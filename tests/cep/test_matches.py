@@ -26,7 +26,9 @@ def run(pattern: Pattern, script: Script = SCRIPT, *ports: str) -> dict[str, pl.
 
 
 def test_a_part_that_was_left_out_is_null_beside_others_that_were_not() -> None:
-    pattern = Pattern.begin("a").where("n % 2 = 1").followed_by("b").where("n = 2").optional().next("c").where("n % 2=0")
+    pattern = (
+        Pattern.begin("a").where("n % 2 = 1").followed_by("b").where("n = 2").optional().next("c").where("n % 2=0")
+    )
     # 1 2 4? No: 4 is not right behind 2; so 1 2 without b, and 3 4 without b.
     found = run(pattern)[OUT]
     assert [row["b"] for row in found.to_dicts()] == [None, None]

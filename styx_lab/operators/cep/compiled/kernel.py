@@ -251,7 +251,7 @@ def _explore(first, count, event, tables, code, events, nodes, pool, work, resul
 
 
 @njit(cache=True)
-def _emit(kind, node, step, slot, time, nodes, out, out_events, scalars):  # type: ignore[no-untyped-def]  # noqa: PLR0913  # pragma: no cover
+def _emit(kind, node, step, slot, time, nodes, out, out_events, scalars):  # type: ignore[no-untyped-def]  # pragma: no cover
     """One match or timeout, with its events in order; there is room for it."""
     place, first = scalars[OUT], scalars[OUT_EVENTS]
     out[place, KIND], out[place, STEP], out[place, SLOT] = kind, step, slot

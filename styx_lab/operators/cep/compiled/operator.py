@@ -28,7 +28,7 @@ from styx_lab.operators.cep.compiled.arrivals import Waiting
 from styx_lab.operators.cep.compiled.functions import Functions
 from styx_lab.operators.cep.compiled.matcher import Matcher
 from styx_lab.operators.cep.compiled.program import Events
-from styx_lab.operators.cep.compiled.tables import Compiled, Read, compile_automaton
+from styx_lab.operators.cep.compiled.tables import Read, compile_automaton
 from styx_lab.operators.cep.compiled.texts import Texts
 from styx_lab.operators.cep.found import AT, KIND, STEP, Found, nothing
 from styx_lab.operators.cep.matches import Layout, frame_of
