@@ -97,7 +97,7 @@ def assert_nothing_silent(played: Played, case: Case, *, events: int) -> None:
             assert counters["in"] == len(played.lines[step.name])
     dead = Counter(row["step"] for row in played.rows("dead_letters"))
     letters = {
-        name: one["dead"] + one.get("dead_matches", 0) + one.get("dead_timers", 0)
+        name: one["dead"] + sum(one.get(what, 0) for what in ("dead_matches", "dead_timers", "failed_conditions"))
         for name, one in played.counters.items()
     }
     assert dead == {name: count for name, count in letters.items() if count}

@@ -12,12 +12,13 @@ from styx_lab.core.ports import Lookup, Scores
 from styx_lab.errors import ModelError
 from styx_lab.flow import aggregate as agg
 from styx_lab.flow.flow import Flow, flow
-from styx_lab.flow.pattern import Pattern
+from styx_lab.flow.pattern import AfterMatch, Pattern, matched
 from styx_lab.flow.stream import Stream
 from styx_lab.flow.table import table
 from styx_lab.flow.trigger import AtEndOfInput, Every, EveryEvents, When
 from styx_lab.flow.window import Calendar, Counted, Cumulating, Global, Session, Sliding, Tumbling
 from styx_lab.testing.strategies import payments
+from tests.laws.conditions import more_tries, settled, unchanged
 from tests.laws.steps import Clocked, ClockedAlone, Everything, Paid, Refunded
 
 BOUND = 20
@@ -346,6 +347,81 @@ def _detect_cases() -> list[Case]:
         Case("detect-single", flow("detect", single.to("out"), single.late.to("late")), ordered=True),
         Case("detect-without-within", flow("detect", endless.to("out")), ordered=True),
         Case("detect-in-windows", flow("detect", rising.to("out"), rising.late.to("late")), ordered=True),
+        *_detect_any_cases(),
+        *_detect_what_did_not_come_cases(),
+        *_detect_by_condition_cases(),
+    ]
+
+
+def _three(name: str, stream: Stream, **how: bool) -> Case:
+    """A detect with all its outputs, so that it is the automaton that runs."""
+    return Case(name, flow("detect", stream.to("out"), stream.late.to("late"), stream.timed_out.to("timed_out")), **how)
+
+
+def _detect_any_cases() -> list[Case]:
+    """Loops, groups and skips; the same chain as above on the automaton."""
+    forced = _source().detect(TESTING, amount="drain.amount")
+    loop = Pattern.begin("many").where("tries >= 1").one_or_more().greedy().until("tries = 4").consecutive()
+    loops = _source().detect(loop.followed_by("end").where("status = 'ok'").within("60ms"))
+    rounds = Pattern.begin("low").where("amount < 100").followed_by_any("high").where("amount > 500")
+    groups = Pattern.begin("first").where("tries < 3").next(Pattern.begin(rounds)).times(1, 2).optional()
+    grouped = _source().detect(groups.followed_by("last").where("status = 'ok'").within("50ms"))
+    # A strategy holds a match back while another that began before may still become one.
+    skip = AfterMatch.skip_past_last_event()
+    held = Pattern.begin("a", after_match=skip).where("tries >= 1").times_or_more(2).allow_combinations()
+    skips = _source().detect(held.followed_by("b").where("status = 'ok'").within("40ms"))
+    to_last = Pattern.begin("a", after_match=AfterMatch.skip_to_last("a")).one_or_more().followed_by("b")
+    nexts = _source().detect(to_last.where("amount > 500").within("30ms"))
+    few = _source().detect(
+        Pattern.begin("a").followed_by_any("b").where("tries = 4"), max_partials=2, overflow="drop_oldest"
+    )
+    fewer = _source().detect(to_last.where("tries = 0"), max_partials=3, overflow="drop_newest")
+    return [
+        _three("detect-chain-as-automaton", forced, ordered=True),
+        _three("detect-loops", loops, ordered=True),
+        _three("detect-groups", grouped, ordered=True),
+        Case("detect-skips", flow("detect", skips.to("out"), skips.late.to("late")), ordered=True),
+        # Which partial matches a skip drops before they time out depends on how far the watermark goes at once.
+        _three("detect-skips-to", nexts, by_arrival=True),
+        Case("detect-drop-oldest", flow("detect", few.to("out")), ordered=True),
+        Case("detect-drop-newest", flow("detect", fewer.to("out")), ordered=True),
+    ]
+
+
+def _detect_what_did_not_come_cases() -> list[Case]:
+    pages = Pattern.begin("first").where("tries = 1").followed_by("second").where("tries = 2")
+    stuck = _source().detect_absence("tries = 3", after=pages, within="30ms", on_error="fail")
+    between = Pattern.begin("a").where("tries < 2").not_followed_by("no").where("status = 'ok'")
+    between = between.followed_by("b").where("amount > 500").not_next("nor").where("tries = 0").within("60ms")
+    nots = _source().detect(between)
+    gap = Pattern.begin("a").where("tries < 3").followed_by("b").where("amount > 500").within("8ms", between=True)
+    gaps = _source().detect(gap.followed_by("c").where("status = 'ok'").times(2, window="12ms").within("60ms"))
+    counted = gaps.timed_out.window(Tumbling("20ms"), n=agg.count())
+    again = stuck.detect(Pattern.begin("one").followed_by("other").within("90ms"), name="twice")
+    return [
+        Case("detect-absence", flow("detect", stuck.to("out"), stuck.late.to("late")), ordered=True),
+        Case("detect-absence-twice", flow("detect", again.to("out"), again.timed_out.to("timed_out")), ordered=True),
+        _three("detect-nots", nots, ordered=True),
+        # A gap that is too long is seen when the key is looked at again: that depends on the steps of the watermark.
+        _three("detect-gaps", gaps, by_arrival=True),
+        Case("detect-gaps-counted", flow("detect", counted.to("out"), counted.late.to("late")), by_arrival=True),
+    ]
+
+
+def _detect_by_condition_cases() -> list[Case]:
+    rise = pl.col("amount") > matched("first").amount.mean()
+    other = pl.col("status") >= matched("first").status.last()
+    rising = Pattern.begin("first").where("tries > 0").times(1, 2).followed_by("more").where(rise & other)
+    looking = _source().detect(rising.within("40ms"))
+    asked = Pattern.begin("first").where(more_tries).times(1, 3).not_followed_by("no").where(settled)
+    asked = asked.followed_by("end").where(unchanged).where("amount > 500").within("60ms")
+    functions = _source().detect(asked)
+    chain = Pattern.begin("a").followed_by("b").where("tries > 1").within("40ms")
+    placed = _source().detect(chain, order_by="amount", descending=True)
+    return [
+        _three("detect-looks-back", looking, ordered=True),
+        _three("detect-asks-functions", functions, ordered=True),
+        _three("detect-ordered", placed, ordered=True),
     ]
 
 
