@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from numba import njit
+from styx_lab.core.compiled import njit
 
 __all__ = ["ID", "add", "drop_until", "poll"]
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from styx_lab.core.compiled import njit
 from styx_lab.operators.cep.compiled.heap import add, drop_until, poll
 from styx_lab.operators.cep.compiled.program import evaluate
 from styx_lab.operators.cep.found import AT, COLUMNS, FIRST, KIND, LENGTH, SLOT, STEP

@@ -10,7 +10,8 @@ import math
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numba import njit
+
+from styx_lab.core.compiled import njit
 
 __all__ = ["MISSING", "Code", "Events", "Op", "evaluate"]
 
