@@ -15,8 +15,8 @@ __all__ = ["explain"]
 @click.command(
     epilog=epilog(
         "styx explain styx_lab.samples.card_fraud:sample_flow --input sample_data/payments.recording.parquet "
-        "--key card-00017 --at 2024-03-01T10:40",
-        "styx explain card-fraud --input sample_data/payments.recording.parquet --key card-00017 --svg why.svg",
+        "--key card-00674 --at 2024-03-04T17:27",
+        "styx explain card-fraud --input sample_data/payments.recording.parquet --key card-00674 --svg why.svg",
         when="after `styx sample cards`; the second after `styx promote ...`",
         exits="0; 2 on a wrong option; 64 when the flow cannot be built or has no such step, or the key or time is "
         "none; 65 or 66 when the input or a bundle is no good or not there; 70 when the run itself would end so; 73 "
@@ -27,7 +27,7 @@ __all__ = ["explain"]
 @input_option
 @click.option("--key", "keys", multiple=True, required=True, metavar="[COLUMN=]VALUE", help="The key; repeat it where "
               "it has several columns.")  # fmt: skip
-@click.option("--at", metavar="TIME", help="The moment: 2024-03-01T10:40 means all of that minute (UTC, or +01:00).")
+@click.option("--at", metavar="TIME", help="The moment: 2024-03-04T17:27 means all of that minute (UTC, or +01:00).")
 @click.option("--step", metavar="NAME", help="The detect step, where the flow has several.")
 @click.option(
     "--svg", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the timeline there."

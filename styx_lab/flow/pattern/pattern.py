@@ -431,10 +431,9 @@ class Pattern:
 
         >>> pages = Pattern.begin("page1").where("page = 1").next("page2").where("page = 2").within("10m")
         >>> why = pages.explain([{"t": 0, "page": 1}, {"t": 60_000, "page": 4}, {"t": 90_000, "page": 2}], time="t")
-        >>> print(why.answer)  # doctest: +NORMALIZE_WHITESPACE
+        >>> print(why.answer)
         No match.
-        Nearest: 1 of 2 steps (#1). 'page2' had to be the very next event, and the one at 1970-01-01 00:01:00 was not:
-            page was 4, needed = 2.
+        Nearest: 1 of 2 steps (#1). The very next event, at 00:01:00, was no 'page2': page was 4, needed = 2.
         It took page1 1970-01-01 00:00:00.
         >>> why.table.select("partial", "end", "steps_done", "taken").rows()
         [(1, 'died', 1, 'page1 0')]

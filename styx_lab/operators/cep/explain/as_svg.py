@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 
 from styx_lab.core.time import MAX_WATERMARK
 from styx_lab.flow.drawing.label import cut, one_line, width
-from styx_lab.operators.cep.explain.causes import moment
+from styx_lab.operators.cep.explain.causes import clock, moment
 from styx_lab.operators.cep.reading import trace
 
 if TYPE_CHECKING:
@@ -29,7 +29,19 @@ _ROW: Final = 46
 _ROWS: Final = 12
 _MARKS: Final = 400
 _TICKS: Final = 5
-_SIGN: Final = 6.3
+_STEPS: Final = [
+    size * unit
+    for unit, sizes in (
+        (1, (1, 2, 5, 10, 20, 50, 100, 200, 500)),
+        (1_000, (1, 2, 5, 10, 15, 30)),
+        (60_000, (1, 2, 5, 10, 15, 30)),
+        (3_600_000, (1, 2, 3, 6, 12)),
+        (86_400_000, (1, 2, 7, 14, 30, 90, 365)),
+    )
+    for size in sizes
+]
+"""How far apart the times on the axis may lie, ms."""
+_SAID: Final = 118
 _TOP: Final = 96
 
 # What each class paints: light and dark; JupyterLab's own colour where it has one.
@@ -125,17 +137,15 @@ def _ends(one: Explanation, life: Life) -> list[int]:
 
 
 def _axis(scale: _Scale, bottom: float) -> list[str]:
-    body = []
-    for place in range(_TICKS):
-        at = scale.low + (scale.high - scale.low) * place // (_TICKS - 1)
+    body, before = [], None
+    span = scale.high - scale.low
+    step = next((step for step in _STEPS if span <= step * _TICKS), -(-span // _TICKS))
+    first = -(-scale.low // step) * step
+    for at in range(first, scale.high + 1, step):
         x = scale(at)
         body.append(_shape("path", "line", f'd="M{_f(x)} {_TOP - 34}V{_f(bottom)}" stroke-dasharray="1 4"'))
-        anchor = "start" if place == 0 else "end" if place == _TICKS - 1 else "middle"
-        full = moment(at)
-        label = full if place == 0 or scale.high - scale.low > 86_400_000 else full.partition(" ")[2] or full
-        if scale.high - scale.low > 20_000:
-            label = label.partition(".")[0]
-        body.append(_text(x, bottom + 16, label, "soft", size=10.5, anchor=anchor))
+        body.append(_text(x, bottom + 16, clock(at, before), "soft", size=10.5, anchor="middle"))
+        before = at
     return body
 
 
@@ -205,8 +215,8 @@ def _life(one: Explanation, life: Life, scale: _Scale, top: float) -> list[str]:
         if x - labelled > 4:
             body.append(_text(x, middle - 8, label, "soft", size=10, anchor="middle"))
             labelled = x + width(label) * 5.5
-    body.append(_text(_LEFT, middle + 20, cut(cause.text, int(_WIDE / (_SIGN * 0.83))), "soft", size=10.5,
-                      title=cause.text))  # fmt: skip
+    said = f"out at {moment(life.end_at)}" if good and life.end_at is not None else cause.text
+    body.append(_text(_LEFT, middle + 20, cut(said, _SAID), "soft", size=10.5, title=said))
     return body
 
 

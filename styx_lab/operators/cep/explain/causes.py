@@ -194,7 +194,8 @@ class Causes:
     # How it ended.
 
     def _died(self, life: Life, entry: trace.Died) -> Cause:
-        at = self._time(entry.event)
+        last = self._followed.times[life.taken[-1][1]]
+        at = clock(self._followed.times[entry.event], last)
         takes = self._near(trace.Looked(life.number, entry.state, entry.tried, entry.at, entry.event), life.taken)
         near = min(takes, key=lambda one: (one.distance, not self._lacks(one.name, life)), default=None)
         unmet = () if near is None else near.unmet
@@ -204,9 +205,9 @@ class Causes:
                 text = f"the event at {at} met until {condition_text(part.until)}, which ended {name!r}"
                 return Cause("until", text, entry.event, entry.at, unmet=unmet, distance=1.0)
         if near is None:
-            return Cause("strict", f"nothing could come next, and an event did, at {at}", entry.event, entry.at)
+            return Cause("strict", f"no event could come next, and one did, at {at}", entry.event, entry.at)
         if not any(one.edge.action == "ignore" for one in entry.tried):
-            text = f"{near.name!r} had to be the very next event, and the one at {at} was not: {_said(near.unmet)}"
+            text = f"the very next event, at {at}, was no {near.name!r}: {_said(near.unmet)}"
             return self._cause("strict", text, near)
         text = f"the event at {at} could be neither taken as {near.name!r} nor passed over: {_said(near.unmet)}"
         return self._cause("unmet", text, near)

@@ -188,6 +188,8 @@ class Wanted:
         name, of = tree.get("call"), tree.get("of", [])
         if name == "not":
             return self._of_tree(of[0], event, not wanted)
+        if name == "cast" and tree["with"]["dtype"] == "bool" and self._value(of[0], event) is self._value(tree, event):
+            return self._of_tree(of[0], event, wanted)  # SQL's NOT
         if name in ("and", "or", "all_horizontal", "any_horizontal"):
             lacking = [self._of_tree(one, event, wanted) for one in of]
             if (name in ("and", "all_horizontal")) == wanted:
