@@ -111,6 +111,10 @@ def test_every_fold_has_the_value_of_the_compiled_one(word: str, name: str) -> N
 @settings(max_examples=100, phases=[Phase.generate])
 @given(TRUTHS, st.lists(TAKEN, min_size=4, max_size=4))
 def test_programs_have_the_values_of_the_compiled_ones(condition: pl.Expr, taken: list[list[tuple[str, int]]]) -> None:
+    _check(condition, [*FIXED, *taken])
+
+
+def _check(condition: pl.Expr, taken: Sequence[Sequence[tuple[str, int]]]) -> None:
     first = Pattern.begin("a").one_or_more().followed_by("b").one_or_more().followed_by("c")
     try:
         pattern = first.where(condition)
