@@ -301,3 +301,34 @@ def test_numbers_of_events_are_rows() -> None:
     one = _explained(step, batch([{"t": 5, "key": "a", "amount": 1.0, "status": None, "tries": None}], COLUMNS))
     assert one.events["event"].to_list() == [0]
     assert np.array_equal(one.events["fate"].to_numpy(), ["read"])
+
+
+@pytest.mark.parametrize("beyond", ["drop_oldest", "drop_newest"])
+@pytest.mark.parametrize("most", [1, 2, 3, 5])
+def test_which_of_several_with_one_start_is_dropped(most: int, beyond: Any) -> None:
+    pattern = Pattern.begin("a").where("amount > 500").followed_by_any("b").one_or_more().allow_combinations()
+    pattern = pattern.followed_by("c").where("status = 'ok'").within("40ms")
+    statuses = [None, None, "declined", None, "ok", None, "ok"]
+    events = [
+        {"t": 3 * place, "key": "a", "amount": 900.0 if place in (0, 3, 4) else 3.0, "status": status, "tries": 1}
+        for place, status in enumerate(statuses * 2)
+    ]
+    step = Detect("detect", (), pattern, (), max_partials=most, overflow=beyond)
+    whole = batch(events, COLUMNS)
+    one = _explained(step, whole)
+    matches, timeouts, _, dropped = _given(step, whole)
+    assert dropped > 0
+    assert one.counts()["dropped"] == dropped
+    assert _sorted([_told(one, life) for life in one.lives if life.end == "matched"]) == _sorted(matches)
+    assert _sorted([_told(one, life) for life in one.lives if life.end == "timed_out"]) == _sorted(timeouts)
+
+
+def test_an_event_at_the_watermark_is_late_and_one_after_it_is_not() -> None:
+    step = Detect("detect", (), Pattern.begin("a"), ())
+    fields = {"key": "a", "amount": 1.0, "status": "ok", "tries": 1}
+    whole = batch([{"t": 5, **fields}, Mark(7), {"t": 7, **fields}, {"t": 8, **fields}], COLUMNS)
+    one = _explained(step, whole)
+    assert one.followed.late == {1: 7}
+    offsets = one.followed.frame[OFFSET].to_list()
+    assert [offsets[event] for event in one.followed.late] == _given(step, whole)[2]
+    assert len(one.matches) == 2

@@ -138,7 +138,7 @@ def test_what_ended_a_loop() -> None:
     pattern = ONE.followed_by("b").where("n >= 2").times_or_more(2).consecutive().until("n = 9")
     causes = _causes(_explain(pattern, [_event(0, 1), _event(5, 2), _event(6, 9)]))
     said = "the event at 00:00:06 met until n = 9, which ended 'b'"
-    assert causes == [f"#1 died 1 of 2 steps (2 of 3 events): {said}"]
+    assert causes == [f"#1 died 1 of 2 steps, with 2 of 3 events: {said}"]
 
 
 def test_a_match_that_took_others_away() -> None:

@@ -129,7 +129,8 @@ class _Follower:
             self._followed.late[number] = mark
             self._followed.dead.pop(number, None)
         elif number not in self._followed.dead:
-            self._reading.event(_KEY, number, time)
+            read = self._reading.event(_KEY, number, time)
+            assert read, "what is not late for the step is not late for the reading"
 
     def _move(self, marks: np.ndarray) -> None:
         """The steps that anything waits for; the others change nothing for this key."""

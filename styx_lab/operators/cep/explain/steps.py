@@ -38,7 +38,9 @@ class Progress:
         return self.events / self.needed
 
     def __str__(self) -> str:
-        events = f" ({self.events} of {self.needed} events)" if self.needed > self.of and self.done < self.of else ""
+        events = (
+            f", with {self.events} of {self.needed} events" if self.needed > self.of and self.done < self.of else ""
+        )
         return f"{self.done} of {self.of} step{'' if self.of == 1 else 's'}{events}"
 
 
@@ -48,7 +50,7 @@ class Steps:
     >>> from styx_lab import Pattern
     >>> steps = Steps(Pattern.begin("a").times(2).followed_by("b").optional().next("c").parts)
     >>> steps.needed, str(steps.progress([("a", 0), ("a", 1), ("b", 2)])), steps.ordinal("c")
-    ({'a': 2, 'c': 1}, '1 of 2 steps (2 of 3 events)', 'second')
+    ({'a': 2, 'c': 1}, '1 of 2 steps, with 2 of 3 events', 'second')
 
     Args:
         parts: the pattern's parts.
