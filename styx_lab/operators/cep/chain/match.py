@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numba import njit
+
+from styx_lab.core.compiled import njit
 
 __all__ = ["NONE", "PartialMatches", "advance"]
 
