@@ -73,7 +73,10 @@ def _room(array, need):  # type: ignore[no-untyped-def]  # pragma: no cover
     if need <= len(array):
         return array
     made = np.zeros((max(need, 2 * len(array)), array.shape[1]), array.dtype)
-    made[: len(array)] = array
+    # Written out: to assign a slice, Numba compiles the making of messages that nobody will see.
+    for row in range(len(array)):
+        for k in range(array.shape[1]):
+            made[row, k] = array[row, k]
     return made
 
 
