@@ -21,8 +21,9 @@ _SPARSE: Final = 16
 """Rows are looked up one by one where they are fewer than one of so many numbers."""
 _CHUNKS: Final = 32
 _CHUNK_ROWS: Final = 8192
-_UNSIFTED: Final = 4096
 """Rows are put into one piece when there are more pieces than so many, and than one for so many rows."""
+_FILTERED: Final = 1024
+"""Frames of fewer rows are kept whole until the next sweep."""
 
 
 class EventRows:
@@ -38,8 +39,6 @@ class EventRows:
         self._frame = pl.DataFrame(schema=schema)
         self._numbers = np.empty(0, np.int64)
         self._added: list[tuple[pl.DataFrame, Int64s]] = []
-        self._unsifted: list[tuple[pl.DataFrame, Int64s, np.ndarray]] = []
-        self._unsifted_rows = 0
         self._count = 0
         self._swept = 0
 
@@ -49,32 +48,18 @@ class EventRows:
     def add(self, frame: pl.DataFrame, numbers: Int64s) -> None:
         """Keep rows; their numbers are greater than all before."""
         if frame.height:
-            self._sift()
             self._added.append((frame, numbers))
             self._count += frame.height
 
     def add_some(self, frame: pl.DataFrame, numbers: Int64s, some: np.ndarray) -> None:
-        """Keep the rows where `some` is true; the frame may be held until they are sifted out."""
-        if some.all():
+        """Keep the rows where `some` is true, and of a small frame the others, too, until the next sweep."""
+        if frame.height < _FILTERED and some.any():
+            # A filter is a query, which costs more than it would save.
             self.add(frame, numbers)
-        elif count := int(some.sum()):
-            self._unsifted.append((frame, numbers, some))
-            self._count += count
-            self._unsifted_rows += frame.height
-            if self._unsifted_rows > _UNSIFTED:
-                self._sift()
-
-    def _sift(self) -> None:
-        """Let go of rows that nobody asked to keep: of many small frames at once, for a filter is a query."""
-        if self._unsifted:
-            frames, numbers, some = zip(*self._unsifted, strict=True)
-            self._unsifted, self._unsifted_rows = [], 0
-            kept = np.concatenate(some)
-            frame = pl.concat(frames, rechunk=True) if len(frames) > 1 else frames[0]
-            self._added.append((frame.filter(pl.Series(kept)), np.concatenate(numbers)[kept]))
+        else:
+            self.add(frame.filter(pl.Series(some)), numbers[some])
 
     def _whole(self) -> pl.DataFrame:
-        self._sift()
         if self._added:
             self._frame = pl.concat([self._frame, *(frame for frame, _ in self._added)], rechunk=False)
             self._numbers = np.concatenate([self._numbers, *(numbers for _, numbers in self._added)])

@@ -79,17 +79,24 @@ def _refused(frame: pl.DataFrame, expressions: Mapping[str, Expression], first: 
 
 
 def condition_names(conditions: Sequence[Sequence[Expression]]) -> dict[str, Expression]:
-    """Names for several lists of conditions, to evaluate them at once; see `truths`."""
-    return {f"{place}.{number}": one for place, all_of in enumerate(conditions) for number, one in enumerate(all_of)}
+    """Names for several lists of conditions, to evaluate them at once, each once; see `truths`."""
+    return {name: one for one, name in _names(conditions).items()}
+
+
+def _names(conditions: Sequence[Sequence[Expression]]) -> dict[Expression, str]:
+    return {one: str(place) for place, one in enumerate(dict.fromkeys(one for all_of in conditions for one in all_of))}
 
 
 def truths(values: pl.DataFrame, height: int, conditions: Sequence[Sequence[Expression]]) -> list[np.ndarray]:
     """For each list of conditions and each row, whether all are true; null is false, no condition is true."""
+    known: dict[Expression, np.ndarray] = {}
+    for one, name in _names(conditions).items():
+        column = values.get_column(name)
+        known[one] = (column.fill_null(value=False) if column.null_count() else column).to_numpy()
     told = []
-    for place, all_of in enumerate(conditions):
+    for all_of in conditions:
         truth = np.ones(height, np.bool_)
-        for number in range(len(all_of)):
-            column = values[f"{place}.{number}"]
-            truth &= (column.fill_null(value=False) if column.null_count() else column).to_numpy()
+        for one in all_of:
+            truth &= known[one]
         told.append(truth)
     return told

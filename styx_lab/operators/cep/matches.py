@@ -61,7 +61,7 @@ def frame_of(
     owner = np.repeat(np.arange(len(found)), lengths)
     places = np.repeat(first - ends + lengths, lengths) + np.arange(len(owner))
     numbers, taken = events[places, 0], rows.find(events[places, 1])
-    structs = taken.select(pl.struct(layout.fields)).to_series()
+    structs = pl.DataFrame([taken.get_column(name) for name in layout.fields]).to_struct("part")
     columns = []
     for name, many in layout.parts.items():
         of_part = np.flatnonzero(numbers == layout.numbers[name])
@@ -100,7 +100,8 @@ def with_computed(frame: pl.DataFrame, computed: pl.DataFrame, names: Iterable[s
 
 def _part(structs: pl.Series, of_part: Int64s, owner: Int64s, count: int, dtype: pl.DataType) -> pl.Series:
     """A part's column: the event as a struct; null where the match has none."""
-    struct = structs if len(of_part) == len(structs) else structs.gather(pl.Series(of_part))
+    # A frame is indexed directly, a series by a query.
+    struct = structs if len(of_part) == len(structs) else pl.DataFrame([structs])[of_part].to_series()
     return _cast(_spread(struct, owner, count), dtype)
 
 

@@ -9,14 +9,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from styx_lab.core.compiled import njit
+from styx_lab.core.compiled import njit_uncounted
 
 __all__ = ["ID", "add", "drop_until", "poll"]
 
 ID: Final = 0
+_uncounted: Final = njit_uncounted(cache=True, nogil=True, error_model="numpy")
 
 
-@njit(cache=True)
+@_uncounted
+def _move(heap, to, place):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for k in range(heap.shape[1]):
+        heap[to, k] = heap[place, k]
+
+
+@_uncounted
 def add(heap, count, row):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Put a row behind the others and sift it up while it is less than its parent."""
     place = count
@@ -24,45 +31,48 @@ def add(heap, count, row):  # type: ignore[no-untyped-def]  # pragma: no cover
         parent = (place - 1) >> 1
         if row[0] >= heap[parent, 0]:
             break
-        heap[place] = heap[parent]
+        _move(heap, place, parent)
         place = parent
-    heap[place] = row
+    for k in range(heap.shape[1]):
+        heap[place, k] = row[k]
     return count + 1
 
 
-@njit(cache=True)
-def _sift_down(heap, place, count, row):  # type: ignore[no-untyped-def]  # pragma: no cover
+@_uncounted
+def _sift_down(heap, place, count):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Let a row sink: it changes places with the lesser child while that is less."""
     half = count >> 1
     while place < half:
         child = 2 * place + 1
         if child + 1 < count and heap[child, 0] > heap[child + 1, 0]:
             child += 1
-        if row[0] <= heap[child, 0]:
+        if heap[place, 0] <= heap[child, 0]:
             break
-        heap[place] = heap[child]
+        for k in range(heap.shape[1]):
+            heap[place, k], heap[child, k] = heap[child, k], heap[place, k]
         place = child
-    heap[place] = row
 
 
-@njit(cache=True)
+@_uncounted
 def poll(heap, count):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Take the first row away (the caller has read it): the last goes to the top and sifts down."""
     count -= 1
     if count > 0:
-        _sift_down(heap, 0, count, heap[count].copy())
+        _move(heap, 0, count)
+        _sift_down(heap, 0, count)
     return count
 
 
-@njit(cache=True)
+@_uncounted
 def drop_until(heap, count, bound):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Drop the rows whose id is at most `bound`; the others keep their order, then the heap is made anew."""
     kept = 0
     for place in range(count):
         if heap[place, 0] > bound:
             if kept != place:
-                heap[kept] = heap[place]
+                _move(heap, kept, place)
             kept += 1
     if kept != count:
         for place in range((kept >> 1) - 1, -1, -1):
-            _sift_down(heap, place, kept, heap[place].copy())
+            _sift_down(heap, place, kept)
     return kept

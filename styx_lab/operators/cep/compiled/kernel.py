@@ -6,6 +6,8 @@ node is an entry of the shared buffer, held back matches are the completed match
 
 An event is first explored, which changes nothing, and then committed. So the pass can stop between two events, for a
 function's answer or for an error, and go on where it stopped.
+
+All but what makes arrays is compiled without Numba's counting of who holds them, which took more than half of the time.
 """
 
 from __future__ import annotations
@@ -14,12 +16,14 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from styx_lab.core.compiled import njit
+from styx_lab.core.compiled import njit, njit_uncounted
 from styx_lab.operators.cep.compiled.heap import add, drop_until, poll
 from styx_lab.operators.cep.compiled.program import evaluate
 from styx_lab.operators.cep.found import AT, COLUMNS, FIRST, KIND, LENGTH, SLOT, STEP
 
 __all__ = ["ASKS", "DONE", "MISSED", "NO_ID", "SCALARS", "SKIPPED_TO_FIRST", "TOO_MANY", "Tables", "run"]
+
+_uncounted: Final = njit_uncounted(cache=True, nogil=True, error_model="numpy")
 
 DONE, ASKS, TOO_MANY, MISSED, SKIPPED_TO_FIRST = range(5)
 """What a pass ends with: all done; functions must answer; too many partial matches; two misses of a skip strategy."""
@@ -62,17 +66,20 @@ class Tables(NamedTuple):
 START_STATE, FINAL_STATE, WITHIN, SKIP, SKIP_PART, THROW, TIMEOUTS, MOST, BEYOND = range(9)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _room(array, need):  # type: ignore[no-untyped-def]  # pragma: no cover
     """The array with at least `need` rows."""
     if need <= len(array):
         return array
     made = np.zeros((max(need, 2 * len(array)), array.shape[1]), array.dtype)
-    made[: len(array)] = array
+    # Written out: to assign a slice, Numba compiles the making of messages that nobody will see.
+    for row in range(len(array)):
+        for k in range(array.shape[1]):
+            made[row, k] = array[row, k]
     return made
 
 
-@njit(cache=True)
+@_uncounted
 def _size_for(count):  # type: ignore[no-untyped-def]  # pragma: no cover
     size = 0
     while (1 << size) < count:
@@ -80,7 +87,7 @@ def _size_for(count):  # type: ignore[no-untyped-def]  # pragma: no cover
     return size
 
 
-@njit(cache=True)
+@_uncounted
 def _segment(pool, free, scalars, size):  # type: ignore[no-untyped-def]  # pragma: no cover
     """A segment of 2 ** size rows; there is room for it."""
     place = free[size]
@@ -92,13 +99,13 @@ def _segment(pool, free, scalars, size):  # type: ignore[no-untyped-def]  # prag
     return place
 
 
-@njit(cache=True)
+@_uncounted
 def _give_back(pool, free, place, size):  # type: ignore[no-untyped-def]  # pragma: no cover
     pool[place, 0] = free[size]
     free[size] = place
 
 
-@njit(cache=True)
+@_uncounted
 def _store(rows, count, slots, slot, column, pool, free, scalars):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Keep rows as a slot's segment: `column` is QUEUE or HELD."""
     size, held = slots[slot, column + 2], slots[slot, column + 1]
@@ -117,7 +124,7 @@ def _store(rows, count, slots, slot, column, pool, free, scalars):  # type: igno
     slots[slot, column + 1] = count
 
 
-@njit(cache=True)
+@_uncounted
 def _let_go(node, nodes, scalars):  # type: ignore[no-untyped-def]  # pragma: no cover
     """One use less of a node; what nothing uses is free again, and its parent is used once less."""
     while node >= 0:
@@ -132,7 +139,7 @@ def _let_go(node, nodes, scalars):  # type: ignore[no-untyped-def]  # pragma: no
         node = parent
 
 
-@njit(cache=True)
+@_uncounted
 def _reaches_final(target, event, node, tables, code, events, nodes, work, stack, base):  # type: ignore[no-untyped-def]  # noqa: PLR0913  # pragma: no cover
     """Whether the final state is reached from a state by proceeding alone: 1, 0, or less where not known."""
     states, edges = tables.states, tables.edges
@@ -158,7 +165,7 @@ def _reaches_final(target, event, node, tables, code, events, nodes, work, stack
     return 0
 
 
-@njit(cache=True)
+@_uncounted
 def _holds(e, event, node, tables, code, events, nodes, work):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Whether an edge's condition holds: 1, 0, or -1 where a function must answer first."""
     edges = tables.edges
@@ -185,7 +192,7 @@ class Work(NamedTuple):
     chain: np.ndarray
 
 
-@njit(cache=True)
+@_uncounted
 def _explore(first, count, event, tables, code, events, nodes, pool, work, results, stack):  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913  # pragma: no cover
     """What each partial match becomes: rows of (its place, what: 0 kept, 1 takes, 2 completes, new state).
 
@@ -250,7 +257,7 @@ def _explore(first, count, event, tables, code, events, nodes, pool, work, resul
     return -1 if unknown else found
 
 
-@njit(cache=True)
+@_uncounted
 def _emit(kind, node, step, slot, time, nodes, out, out_events, scalars):  # type: ignore[no-untyped-def]  # pragma: no cover
     """One match or timeout, with its events in order; there is room for it."""
     place, first = scalars[OUT], scalars[OUT_EVENTS]
@@ -266,7 +273,7 @@ def _emit(kind, node, step, slot, time, nodes, out, out_events, scalars):  # typ
     scalars[OUT_EVENTS] += depth
 
 
-@njit(cache=True)
+@_uncounted
 def _let_out(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913
     queue, queued, waiting, waits, released, lost, gone, step, slot, tables, nodes, out, out_events, scalars
 ):  # fmt: skip  # pragma: no cover
@@ -328,7 +335,7 @@ def _let_out(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913
     return queued, waits, DONE
 
 
-@njit(cache=True)
+@_uncounted
 def _load(slots, slot, column, pool, rows):  # type: ignore[no-untyped-def]  # pragma: no cover
     first, count = slots[slot, column], slots[slot, column + 1]
     for row in range(count):
@@ -337,7 +344,7 @@ def _load(slots, slot, column, pool, rows):  # type: ignore[no-untyped-def]  # p
     return count
 
 
-@njit(cache=True)
+@_uncounted
 def _timed_out(time, partial, tables, pool):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Whether a partial match has timed out, and the time of it."""
     within = tables.rules[WITHIN]
@@ -349,7 +356,7 @@ def _timed_out(time, partial, tables, pool):  # type: ignore[no-untyped-def]  # 
     return False, 0
 
 
-@njit(cache=True)
+@_uncounted
 def _times_out(first, count, time, tables, pool):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Whether a partial match of the segment has timed out at a time."""
     for place in range(first, first + count):
@@ -358,7 +365,7 @@ def _times_out(first, count, time, tables, pool):  # type: ignore[no-untyped-def
     return False
 
 
-@njit(cache=True)
+@_uncounted
 def _advance(  # type: ignore[no-untyped-def]  # noqa: PLR0913
     slot, time, step, tables, slots, pool, free, nodes, scalars, queue, waiting, done, lost, row, out, out_events
 ):  # fmt: skip  # pragma: no cover
@@ -400,7 +407,7 @@ def _advance(  # type: ignore[no-untyped-def]  # noqa: PLR0913
     return ended
 
 
-@njit(cache=True)
+@_uncounted
 def _take_node(event, part, parent, identity, events, nodes, work, scalars):  # type: ignore[no-untyped-def]  # pragma: no cover
     """A new node, held once by who makes it; there is room for it."""
     node = scalars[NODE_FREE]
@@ -429,7 +436,7 @@ def _take_node(event, part, parent, identity, events, nodes, work, scalars):  # 
     return node
 
 
-@njit(cache=True)
+@_uncounted
 def _drop_beyond(queue, queued, tables, nodes, scalars):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Drop partial matches beyond the most that a key may have: the oldest or the newest starts first."""
     while queued - 1 > tables.rules[MOST]:
@@ -448,7 +455,7 @@ def _drop_beyond(queue, queued, tables, nodes, scalars):  # type: ignore[no-unty
     return queued
 
 
-@njit(cache=True)
+@_uncounted
 def _commit(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913
     slot, event, found, results, step, tables, events, slots, pool, free, nodes, work, scalars,
     queue, waiting, done, lost, row, out, out_events,
@@ -518,7 +525,7 @@ def _commit(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913
     return ended
 
 
-@njit(cache=True)
+@_uncounted
 def _touch(slot, slots, touched, scalars):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Note that this step has to do with a key; there is room for it."""
     if slots[slot, TOUCHED] != scalars[ROUND]:
@@ -527,7 +534,7 @@ def _touch(slot, slots, touched, scalars):  # type: ignore[no-untyped-def]  # pr
         scalars[TOUCHES] += 1
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _more_timers(timers, scalars):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Timers with room for one more, those before the head forgotten."""
     head, tail = scalars[TIMER_HEAD], scalars[TIMER_TAIL]
@@ -542,7 +549,7 @@ def _more_timers(timers, scalars):  # type: ignore[no-untyped-def]  # pragma: no
     return made
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def put_back(rows, row_slots, column, slots, pool, free, scalars):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Make segments of rows that are in order of their slots; `column` is QUEUE or HELD. Returns the pool."""
     first = 0
@@ -556,7 +563,7 @@ def put_back(rows, row_slots, column, slots, pool, free, scalars):  # type: igno
     return pool
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _room_for_key(  # type: ignore[no-untyped-def]  # noqa: PLR0913
     slot, more, depth, slots, pool, nodes, scalars, queue, waiting, done, lost, out, out_events
 ):  # fmt: skip  # pragma: no cover
@@ -576,7 +583,7 @@ def _room_for_key(  # type: ignore[no-untyped-def]  # noqa: PLR0913
     )  # fmt: skip
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def run(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913,PLR0915
     tables, code, events, marks, can_start, slots, pool, free, nodes, node_floats, node_ints, node_nulls, timers,
     touched, scalars, answers, answered, asked, skipped,

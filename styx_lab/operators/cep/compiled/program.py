@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from styx_lab.core.compiled import njit
+from styx_lab.core.compiled import njit_uncounted
 
 __all__ = ["MISSING", "Code", "Events", "Op", "evaluate"]
 
@@ -53,6 +53,8 @@ class Op:
     NULL = 28
 
 
+_uncounted: Final = njit_uncounted(cache=True, nogil=True, error_model="numpy")
+
 SUM, MEAN, MIN, MAX, FIRST, LAST = range(6)
 EQ, NE, LT, LE, GT, GE = range(6)
 
@@ -92,7 +94,7 @@ class Events(NamedTuple):
     ranks: np.ndarray
 
 
-@njit(cache=True)
+@_uncounted
 def _fold(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0913
     ints, fn, part, column, node, nodes, node_floats, node_ints, node_nulls, chain
 ):  # pragma: no cover
@@ -145,7 +147,7 @@ def _fold(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0913
     return total, whole, False
 
 
-@njit(cache=True)
+@_uncounted
 def _compare_floats(how, a, b):  # type: ignore[no-untyped-def]  # pragma: no cover
     """As Polars compares: NaN equals NaN and is greater than all."""
     order = 0
@@ -158,7 +160,7 @@ def _compare_floats(how, a, b):  # type: ignore[no-untyped-def]  # pragma: no co
     return _told(how, order)
 
 
-@njit(cache=True)
+@_uncounted
 def _told(how, order):  # type: ignore[no-untyped-def]  # pragma: no cover
     if how == 0:
         return order == 0
@@ -173,7 +175,7 @@ def _told(how, order):  # type: ignore[no-untyped-def]  # pragma: no cover
     return order >= 0
 
 
-@njit(cache=True)
+@_uncounted
 def evaluate(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0913, PLR0915
     first, event, node, code, events, nodes, node_floats, node_ints, node_nulls,
     answers, answered, asked, stack_f, stack_i, stack_n, chain,

@@ -49,7 +49,7 @@ class Texts:
     def numbers(self, column: pl.Series) -> Int64s:
         """The number of each text of a column; of a null any."""
         texts = column.cast(pl.String)
-        found = texts.unique().drop_nulls()
+        found = texts.unique(maintain_order=True).drop_nulls()
         if not len(found):
             return np.zeros(len(texts), np.int64)
         known = pl.Series([self._number(text) for text in found.to_list()], dtype=pl.Int64)
