@@ -26,7 +26,7 @@ from tests.cep.every_kind import COLUMNS, Row, compiled, marks_before, moved, re
 from tests.cep.kit import Script, batch, stream
 
 pytestmark = pytest.mark.laws
-FEWER = settings(max_examples=max(10, settings().max_examples // 4))
+FEWER = settings(max_examples=max(5, settings().max_examples // 8))
 ORDERS = st.sampled_from([{}, {}, {"order_by": "tries"}, {"order_by": "amount", "descending": True}])
 SIZES = st.lists(st.sampled_from([1, 1, 2, 3, 7, 100]), min_size=1, max_size=5)
 GROUPS = st.lists(st.integers(1, 127), unique=True, max_size=3)
