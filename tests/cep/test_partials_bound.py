@@ -1,4 +1,4 @@
-"""The bound on a key's partial matches: it does not depend on the cut, nor on which operator runs, and names the key."""
+"""The bound on a key's partial matches: it does not depend on the cut, nor on which operator runs."""
 
 from __future__ import annotations
 
@@ -90,12 +90,12 @@ def test_the_error_names_the_key() -> None:
     step, type_ = step_of(pattern, max_partials=2), stream(COLUMNS, "key")
     wanted = {OUT: step.infer([type_])[OUT]}
     script = [*events("b", 2), *events("mine", 3, 10)]
+    said = (
+        "step 'detect': one key has more than 2 partial matches; got \"key 'mine'\". Try: say within(), a narrower "
+        "condition, or what to drop: detect(overflow='drop_oldest')"
+    )
     for running in (ChainOperator(step, type_, wanted), DetectOperator(step, type_, wanted)):
-        assert ended(running, script) == (
-            4,
-            "step 'detect': one key has more than 2 partial matches; got \"key 'mine'\". Try: say within(), a narrower "
-            "condition, or what to drop: detect(overflow='drop_oldest')",
-        )
+        assert ended(running, script) == (4, said)
 
 
 def test_a_miss_names_the_key() -> None:
