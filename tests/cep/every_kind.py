@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from styx_lab.core.batch import Batch
 from styx_lab.core.events import OFFSET, ORIGIN, TIME
 from styx_lab.core.operator import OUT
+from styx_lab.core.schema import TIME_DTYPE
 from styx_lab.core.state import GROUP, KEY_GROUPS, State, decode_state, encode_state
 from styx_lab.core.time import MIN_WATERMARK
 from styx_lab.flow.expression import Expression
@@ -40,6 +41,7 @@ COLUMNS: dict[str, pl.DataType] = {
 }
 
 
+READABLE = {**COLUMNS, TIME: TIME_DTYPE}
 Event = Mapping[str, Any]
 
 
@@ -190,13 +192,11 @@ class Holds:
 
     @staticmethod
     def _asked(expression: Expression, event: Event, folds: Mapping[str, tuple[Fold, Any]]) -> bool:
-        columns = {
-            name: pl.Series(name, [event[name]], dtype=dtype) for name, dtype in COLUMNS.items() if name in event
-        }
+        columns = {name: pl.Series(name, [event[name]], dtype=dtype) for name, dtype in READABLE.items()}
         for name, (one, value) in folds.items():
             dtype: Any = pl.Int64 if one.word == "count" else pl.Float64
             if one.word in ("first", "last"):
-                dtype = COLUMNS[one.column or ""]
+                dtype = READABLE[one.column or ""]
             columns[name] = pl.Series(name, [value], dtype=dtype)
         return evaluate(pl.DataFrame(list(columns.values())), {"told": expression})["told"][0] is True
 

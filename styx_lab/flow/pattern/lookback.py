@@ -110,8 +110,12 @@ class Lookback:
         return Lookback(tuple(splitter.inputs), tuple(splitter.folds), program)
 
     def input_dtypes(self, schema: Mapping[str, pl.DataType], *, where: str) -> tuple[pl.DataType, ...]:
-        """The type of each input over events of a schema."""
-        return tuple(one.check(schema, where=where) for one in self.inputs)
+        """The type of each input over events of a schema.
+
+        Raises:
+            ExpressionError: on a type that a program cannot compare exactly.
+        """
+        return tuple(_exact(one.check(schema, where=where), where=f"{where}, {one.text}") for one in self.inputs)
 
     def fold_dtypes(self, schema: Mapping[str, pl.DataType], *, where: str) -> tuple[pl.DataType, ...]:
         """The type of each look-back over events of a schema.
@@ -140,12 +144,24 @@ def fold_dtype(fold: Fold, schema: Mapping[str, pl.DataType], *, where: str) -> 
                 got=str(dtype),
                 hint=_HINT,
             )
-        return dtype
+        return _exact(dtype, where=f"{where}, {fold}")
     if not dtype.is_numeric():
         raise ExpressionError(
             f"{fold.word}() is of numbers", where=f"{where}, {fold}", got=str(dtype), hint="first() or last()"
         )
     return pl.Float64()
+
+
+def _exact(dtype: pl.DataType, *, where: str) -> pl.DataType:
+    """The type, if a program keeps every value of it apart: a time in microseconds, a whole number in 64 bits.
+
+    Raises:
+        ExpressionError: when it does not.
+    """
+    if dtype == pl.UInt64 or (isinstance(dtype, pl.Datetime | pl.Duration) and dtype.time_unit == "ns"):
+        hint = f"cast it to {'Int64' if dtype == pl.UInt64 else 'microseconds'}"
+        raise ExpressionError("a look-back cannot compare values of this type", where=where, got=str(dtype), hint=hint)
+    return dtype
 
 
 class _Splitter:

@@ -132,10 +132,9 @@ def _fold(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0913
             whole += exact
         else:
             less, more = exact < whole if ints else number < total, exact > whole if ints else number > total
-            if math.isnan(total) and not ints:
-                # As Polars has it, the least and the greatest are of numbers; NaN only where there is no other.
-                less, more = True, True
-            if seen == 0 or (fn == 2 and less) or (fn == 3 and more):
+            # As Polars has it, the least and the greatest are of numbers, and NaN only where there is no other.
+            first = seen == 0 or (math.isnan(total) and not ints)
+            if first or (fn == 2 and less) or (fn == 3 and more):
                 total, whole = number, exact
         seen += 1
     if fn == 0:

@@ -53,10 +53,9 @@ class Read:
     @property
     def kind(self) -> Kind:
         """How its values are kept."""
-        if self.dtype in (pl.String, pl.Categorical, pl.Enum):
+        if self.dtype == pl.String:
             return "text"
-        exact = self.dtype.is_integer() and self.dtype not in (pl.UInt64, pl.Int128)
-        return "int" if exact or self.dtype.is_temporal() or self.dtype == pl.Boolean else "float"
+        return "int" if self.dtype.is_integer() or self.dtype.is_temporal() or self.dtype == pl.Boolean else "float"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
