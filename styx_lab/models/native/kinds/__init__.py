@@ -1,0 +1,34 @@
+"""The kinds of models, one file each: PMML's element in snake case, and one table that finds them.
+
+A kind's file has `GRAMMAR` (the elements it adds, itself among them, with their attributes and children) and
+`compile_model(node, setting)`, which gives a function from a scope to a `Prediction`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from xml.etree.ElementTree import Element
+
+from styx_lab.models.native.grammar import Grammar
+from styx_lab.models.native.kinds import regression_model
+from styx_lab.models.native.prediction import Prediction
+from styx_lab.models.native.scope import Scope
+from styx_lab.models.native.setting import Setting
+
+__all__ = ["KINDS", "Kind"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of model."""
+
+    grammar: Grammar
+    compile: Callable[[Element, Setting], Callable[[Scope], Prediction]]
+
+
+KINDS: Final[dict[str, Kind]] = {
+    "RegressionModel": Kind(regression_model.GRAMMAR, regression_model.compile_model),
+}
+"""The kinds by the name of their element."""
