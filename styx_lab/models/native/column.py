@@ -93,8 +93,8 @@ class Column:
     @staticmethod
     def nothing(data_type: str = "double") -> Column:
         """A column of missing values."""
-        kind = {"double": np.float64, "float": np.float32, "boolean": np.bool_, "string": np.int32}
-        values = np.zeros(1, dtype=kind.get(data_type, np.int64))
+        kind: dict[str, Any] = {"double": np.float64, "float": np.float32, "boolean": np.bool_, "string": np.int32}
+        values: npt.NDArray[Any] = np.zeros(1, dtype=kind.get(data_type, np.int64))
         return Column(data_type, values, np.ones(1, dtype=np.bool_), None, ("",) if data_type == "string" else ())
 
     @staticmethod
@@ -104,7 +104,7 @@ class Column:
         return replace(nothing, errors=np.array([error], dtype=np.int32))
 
 
-def _full(values: npt.NDArray[Any], height: int) -> npt.NDArray[np.generic]:
+def _full(values: Any, height: int) -> Any:
     return values if len(values) == height else np.broadcast_to(values, (height,))
 
 

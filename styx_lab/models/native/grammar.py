@@ -23,6 +23,10 @@ PREDICATES: Final = "SimplePredicate SimpleSetPredicate CompoundPredicate True F
 MODEL_ATTRIBUTES: Final = "modelName functionName algorithmName isScorable"
 MODEL_CHILDREN: Final = "MiningSchema Output ModelStats ModelExplanation Targets LocalTransformations ModelVerification"
 
+_TEXT: Final = "isCaseSensitive maxLevenshteinDistance wordSeparatorCharacterRE tokenize"
+_TREATMENTS: Final = "missingValueReplacement missingValueTreatment invalidValueTreatment invalidValueReplacement"
+_RANKS: Final = "rank rankOrder rankBasis ruleFeature"
+
 _COMMON: Final[Grammar] = {
     "Header": ("*", "*"),
     "MiningBuildTask": ("*", "*"),
@@ -51,23 +55,21 @@ _COMMON: Final[Grammar] = {
     "InlineTable": ("", "row"),
     "row": ("", "*"),
     "TextIndex": (
-        "textField localTermWeights isCaseSensitive maxLevenshteinDistance countHits wordSeparatorCharacterRE tokenize",
+        f"textField localTermWeights countHits {_TEXT}",
         f"TextIndexNormalization {EXPRESSIONS}",
     ),
     "TextIndexNormalization": (
-        "inField outField regexField recursive isCaseSensitive maxLevenshteinDistance wordSeparatorCharacterRE tokenize",
+        f"inField outField regexField recursive {_TEXT}",
         "InlineTable",
     ),
     "MiningSchema": ("", "MiningField"),
     "MiningField": (
-        "name usageType optype importance outliers lowValue highValue missingValueReplacement missingValueTreatment "
-        "invalidValueTreatment invalidValueReplacement",
+        f"name usageType optype importance outliers lowValue highValue {_TREATMENTS}",
         "",
     ),
     "Output": ("", "OutputField"),
     "OutputField": (
-        "name displayName optype dataType targetField feature value rank rankOrder rankBasis segmentId isMultiValued "
-        "isFinalResult ruleFeature",
+        f"name displayName optype dataType targetField feature value {_RANKS} segmentId isMultiValued isFinalResult",
         f"Decisions Value {EXPRESSIONS}",
     ),
     "Decisions": ("businessProblem description", "Decision"),
@@ -113,8 +115,8 @@ def check_grammar(root: Element, kinds: Mapping[str, Grammar]) -> None:
     """
     grammar: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
     for rules in (_COMMON, *kinds.values()):
-        for name, (attributes, inner) in rules.items():
-            grammar[name] = (frozenset(attributes.split()), frozenset(inner.split()))
+        for name, (words, elements) in rules.items():
+            grammar[name] = (frozenset(words.split()), frozenset(elements.split()))
     grammar["PMML"] = (frozenset({"version", "baseVersion"}), frozenset((*_TOP.split(), *kinds)))
     todo = [root]
     while todo:

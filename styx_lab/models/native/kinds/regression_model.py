@@ -45,7 +45,8 @@ Numbers = npt.NDArray[Any]
 
 
 def _probit(values: Numbers) -> Numbers:
-    return np.asarray(0.5 * (1.0 + _erf(values / math.sqrt(2.0)).astype(np.float64)), dtype=values.dtype)
+    share: Any = _erf(values / math.sqrt(2.0))
+    return np.asarray(0.5 * (1.0 + share.astype(np.float64)), dtype=values.dtype)
 
 
 def _logit(values: Numbers) -> Numbers:

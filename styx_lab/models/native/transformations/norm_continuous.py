@@ -33,7 +33,8 @@ def compile_norm_continuous(node: Element, library: Library, compile_it: Callabl
     outliers = choice(node, "outliers", ("asIs", "asMissingValues", "asExtremeValues"), "asIs")
     filling = optional_number(node, "mapMissingTo")
     lines = [(number(each, "orig"), number(each, "norm")) for each in children(node, "LinearNorm")]
-    points, results = (np.array(each, dtype=np.float64) for each in zip(*lines, strict=True)) if lines else ([], [])
+    points = np.array([point for point, _ in lines], dtype=np.float64)
+    results = np.array([result for _, result in lines], dtype=np.float64)
     if len(points) < 2 or not bool(np.all(np.diff(points) > 0)):
         raise refuse(node, "NormContinuous needs two points or more, in rising order")
 
