@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from styx_lab.models.native.column import Column, Rows, either
+from styx_lab.models.native.column import Column, Rows, either, first_error
 from styx_lab.models.native.place import children, choice, integer, refuse, required
 from styx_lab.models.native.prediction import Prediction
 from styx_lab.models.native.scope import Expression, Scope
@@ -141,7 +141,7 @@ def _of_class(prediction: Prediction, feature: str, value: str | None, rows: Row
     chosen = at[target.values.astype(np.int64, copy=False)]
     chosen = np.broadcast_to(chosen, (len(table),))
     values = np.where(chosen < 0, 0.0, table[np.arange(len(table)), chosen])
-    return Column("double", values, target.missing, target.errors)
+    return Column("double", values, target.missing, first_error(target.errors, classes.errors))
 
 
 def _shown(prediction: Prediction, treatment: Target | None, rows: Rows) -> Column:

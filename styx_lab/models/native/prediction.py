@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from styx_lab.models.native.column import Bools, Codes, Column, Rows
+from styx_lab.models.native.column import Bools, Codes, Column, Rows, first_error
 
 __all__ = ["Classes", "Prediction"]
 
@@ -24,12 +24,14 @@ class Classes:
         values: (rows, classes) float64: probabilities, votes or distances.
         kind: what the values are: `probability`, `vote`, ...
         confidences: the same for confidences, if the model has them.
+        errors: where a row has no such values, and why.
     """
 
     names: tuple[str, ...]
     values: npt.NDArray[np.float64]
     kind: str = "probability"
     confidences: npt.NDArray[np.float64] | None = None
+    errors: Codes | None = None
 
     def index(self, name: str) -> int | None:
         """Where a class stands; a number is the same however it is written."""
@@ -81,4 +83,7 @@ class Prediction:
         table = classes.confidences if feature == "confidence" and classes.confidences is not None else classes.values
         at = classes.index(name)
         values = np.zeros(len(table)) if at is None else table[:, at]
-        return Column("double", values, self.target.missing, self.target.errors)
+        missing, errors = self.target.missing, classes.errors
+        if errors is not None and missing is not None:
+            errors = np.where(missing, np.int32(0), errors)
+        return Column("double", values, missing, first_error(self.target.errors, errors))
