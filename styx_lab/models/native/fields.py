@@ -78,6 +78,16 @@ class MiningField:
         """Whether the model reads it."""
         return self.usage in _ACTIVE
 
+    @property
+    def passes(self) -> bool:
+        """Whether a value that comes from the model around goes through unchanged."""
+        return (
+            self.outliers == "asIs"
+            and self.missing != "returnInvalid"
+            and self.missing_replacement is None
+            and (self.invalid in ("returnInvalid", "asIs") or self.data is None or self.data.plain)
+        )
+
     def judge(self, raw: RawColumn, rows: Rows) -> Column:
         """The values of a field that comes from the data."""
         column = raw.column

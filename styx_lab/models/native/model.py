@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from styx_lab.models.native.column import Column, Rows, pick
+from styx_lab.models.native.column import Codes, Column, Rows, first_error, pick
 from styx_lab.models.native.fields import DataField
 from styx_lab.models.native.output import Output
 from styx_lab.models.native.prediction import Classes, Prediction
@@ -31,12 +31,22 @@ class Answer:
         absent: for outputs that are not given in some rows, the columns by which they can be referred to there: those
             references are errors.
         others: the predictions of further targets, by field.
+        told: the outputs that are part of the answer, and not only for other expressions.
     """
 
     prediction: Prediction
     outputs: dict[str, Column] = field(default_factory=dict)
     absent: dict[str, Column] = field(default_factory=dict)
     others: dict[str, Column] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
+
+    def errors(self) -> Codes | None:
+        """The first error of each row, whatever it is an error of."""
+        return first_error(
+            self.prediction.target.errors,
+            *(each.errors for each in self.others.values()),
+            *(each.errors for each in self.outputs.values()),
+        )
 
     def reference(self, name: str) -> Column:
         """An output as later expressions see it."""
@@ -80,15 +90,21 @@ class CompiledModel:
         # Later outputs see earlier ones; a chain reads further answers of its parts from the prediction.
         for name, column in prediction.further.items():
             answer.others[name] = column
+        for name, (column, told) in prediction.carried.items():
+            answer.outputs[name] = column
+            if told:
+                answer.told.append(name)
         for output in self.outputs:
-            told = output.evaluate(prediction, scope)
-            answer.outputs[output.name] = told
+            column = output.evaluate(prediction, scope)
+            answer.outputs[output.name] = column
+            if output.final:
+                answer.told.append(output.name)
             if not output.from_expression and prediction.target.missing is not None:
                 missing = np.asarray(prediction.target.missing)
                 undefined = np.where(
                     missing, np.int32(rows.error(f"field {output.name!r} is not defined")), np.int32(0)
                 )
-                answer.absent[output.name] = told.with_errors(undefined)
+                answer.absent[output.name] = column.with_errors(undefined)
             scope.define(output.name, answer.reference(output.name))
         return answer
 
@@ -129,4 +145,4 @@ def _with_priors(prediction: Prediction, treatment: Target, field: DataField | N
     for key, column in prediction.features.items():
         error = np.where(where, np.int32(rows.error(f"a prediction from priors has no {key}")), np.int32(0))
         features[key] = column.with_errors(error)
-    return Prediction(target, classes, features, prediction.further)
+    return Prediction(target, classes, features, prediction.further, prediction.carried)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from styx_lab.models.native.column import Codes, Column, Rows, first_error
-from styx_lab.models.native.model import Answer, CompiledModel
+from styx_lab.models.native.column import Column, Rows
+from styx_lab.models.native.model import Answer
 
 __all__ = ["series_of", "tabulate"]
 
@@ -34,17 +34,12 @@ def series_of(name: str, column: Column, height: int) -> pl.Series:
     return series
 
 
-def tabulate(model: CompiledModel, answer: Answer, rows: Rows, target: str) -> tuple[pl.DataFrame, pl.Series]:
+def tabulate(answer: Answer, rows: Rows, target: str) -> tuple[pl.DataFrame, pl.Series]:
     """The columns of an answer, null in rows with errors, and the errors (null where there are none)."""
     height = rows.height
     columns = {target: answer.prediction.target, **answer.others}
-    final = {output.name for output in model.outputs if output.final}
-    columns |= {name: column for name, column in answer.outputs.items() if name in final}
-    codes: Codes | None = first_error(
-        answer.prediction.target.errors,
-        *(each.errors for each in answer.others.values()),
-        *(each.errors for each in answer.outputs.values()),
-    )
+    columns |= {name: answer.outputs[name] for name in answer.told}
+    codes = answer.errors()
     table = [series_of(name, column, height) for name, column in columns.items()]
     if codes is None or not codes.any():
         return pl.DataFrame(table), pl.Series("error", [None], dtype=pl.String).new_from_index(0, height)

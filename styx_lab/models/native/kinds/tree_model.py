@@ -64,13 +64,16 @@ class Leaves:
 
     def _read_labels(self, elements: list[Element], setting: Setting) -> None:
         words: dict[str, int] = {}
-        classes: dict[str, int] = dict.fromkeys(setting.classes, 0)
+        # In the order of the distributions: among equals the first counts.
+        classes: dict[str, int] = {}
         found: list[list[Element]] = []
         for each in elements:
             distribution = list(children(each, "ScoreDistribution"))
             found.append(distribution)
             for entry in distribution:
                 classes.setdefault(required(entry, "value"), 0)
+        for name in setting.classes:
+            classes.setdefault(name, 0)
         self.classes = tuple(classes)
         place = {name: at for at, name in enumerate(self.classes)}
         self.labels = np.zeros(len(elements), dtype=np.int32)
