@@ -196,7 +196,8 @@ class _Compiler:
         )
         target = targets[0] if targets else None
         treatments = read_targets(node)
-        treatment = treatments.get(target.name) if target is not None else None
+        # A model without a target field of its own has its Target without a field.
+        treatment = treatments.get("" if target is None else target.name)
         math = choice(node, "x-mathContext", ("float", "double"), "double")
         setting = Setting(
             function,

@@ -31,14 +31,12 @@ class Answer:
         absent: for outputs that are not given in some rows, the columns by which they can be referred to there: those
             references are errors.
         others: the predictions of further targets, by field.
-        told: the outputs that are part of the answer, and not only for other expressions.
     """
 
     prediction: Prediction
     outputs: dict[str, Column] = field(default_factory=dict)
     absent: dict[str, Column] = field(default_factory=dict)
     others: dict[str, Column] = field(default_factory=dict)
-    told: list[str] = field(default_factory=list)
 
     def errors(self) -> Codes | None:
         """The first error of each row, whatever it is an error of."""
@@ -90,15 +88,10 @@ class CompiledModel:
         # Later outputs see earlier ones; a chain reads further answers of its parts from the prediction.
         for name, column in prediction.further.items():
             answer.others[name] = column
-        for name, (column, told) in prediction.carried.items():
-            answer.outputs[name] = column
-            if told:
-                answer.told.append(name)
+        answer.outputs.update(prediction.carried)
         for output in self.outputs:
             column = output.evaluate(prediction, scope)
             answer.outputs[output.name] = column
-            if output.final:
-                answer.told.append(output.name)
             if not output.from_expression and prediction.target.missing is not None:
                 missing = np.asarray(prediction.target.missing)
                 undefined = np.where(

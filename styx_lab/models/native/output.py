@@ -44,7 +44,6 @@ class Output:
         type: its dataType, if the file says.
         feature: what it is.
         from_expression: whether it comes from an expression, whatever the prediction is.
-        final: whether it is part of the answer, and not only for other outputs.
         evaluate: makes it.
     """
 
@@ -52,7 +51,6 @@ class Output:
     type: str | None
     feature: str
     from_expression: bool
-    final: bool
     evaluate: Callable[[Prediction, Scope], Column]
 
 
@@ -88,8 +86,7 @@ def _read(node: Element, library: Library, treatment: Target | None) -> Output:
         column = make(prediction, scope)
         return column if data_type is None else cast(column, data_type, scope.rows)
 
-    final = node.get("isFinalResult", "true") in ("true", "1")
-    return Output(name, data_type, feature, feature in ("transformedValue", "decision"), final, evaluate)
+    return Output(name, data_type, feature, feature in ("transformedValue", "decision"), evaluate)
 
 
 def _from_expression(expression: Expression) -> Callable[[Prediction, Scope], Column]:

@@ -59,14 +59,14 @@ class Prediction:
         classes: for a classifier.
         features: further answers by `feature` or `feature(value)` or `feature#rank`, as outputs ask for them.
         further: the predictions of further targets, by field.
-        carried: outputs of models inside this one that are part of its answer, and which of them are told.
+        carried: outputs of models inside this one that are part of its answer.
     """
 
     target: Column
     classes: Classes | None = None
     features: dict[str, Column] = field(default_factory=dict)
     further: dict[str, Column] = field(default_factory=dict)
-    carried: dict[str, tuple[Column, bool]] = field(default_factory=dict)
+    carried: dict[str, Column] = field(default_factory=dict)
 
     @property
     def errors(self) -> Codes | None:

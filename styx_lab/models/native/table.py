@@ -38,7 +38,7 @@ def tabulate(answer: Answer, rows: Rows, target: str) -> tuple[pl.DataFrame, pl.
     """The columns of an answer, null in rows with errors, and the errors (null where there are none)."""
     height = rows.height
     columns = {target: answer.prediction.target, **answer.others}
-    columns |= {name: answer.outputs[name] for name in answer.told}
+    columns |= answer.outputs
     codes = answer.errors()
     table = [series_of(name, column, height) for name, column in columns.items()]
     if codes is None or not codes.any():

@@ -16,8 +16,8 @@ from styx_lab.models.native.kinds.ensemble_kernel import add_numbers, add_shares
 from styx_lab.models.native.kinds.forest import Forest
 from styx_lab.models.native.kinds.tree_model import Leaves, Tree, label_column
 from styx_lab.models.native.kinds.votes import Part
-from styx_lab.models.native.prediction import Classes, Prediction
 from styx_lab.models.native.predicates import TRUE
+from styx_lab.models.native.prediction import Classes, Prediction
 from styx_lab.models.native.scope import Scope
 from styx_lab.models.native.values import cast
 
@@ -99,9 +99,7 @@ class Ensemble:
         words = Column("string", best.astype(np.int32), words=leaves.classes)
         return Prediction(cast(words, data_type, scope.rows), Classes(leaves.classes, table))
 
-    def _numbers(
-        self, ends: Any, weights: Any, total: float, height: int, method: str, *, single: bool
-    ) -> Prediction:
+    def _numbers(self, ends: Any, weights: Any, total: float, height: int, method: str, *, single: bool) -> Prediction:
         mean = method.endswith("verage")
         if single:
             narrow = np.zeros(height, dtype=np.float32)
@@ -115,8 +113,8 @@ class Ensemble:
             values /= total
         return Prediction(Column("double", values))
 
-    def parts(self, scope: Scope) -> tuple[list[Part], Codes | None]:
-        """Each tree's answer on its own."""
+    def parts(self, scope: Scope, *, skip_lost: bool) -> tuple[list[Part], Codes | None]:
+        """Each tree's answer on its own; `skip_lost`: after the first without one no error counts."""
         if self._ends is not None and self._ends[0] is scope.rows:
             _, ends, stopped = self._ends
         else:
@@ -126,12 +124,15 @@ class Ensemble:
         every = np.ones(1, dtype=np.bool_)
         parts = []
         errors: Codes | None = None
+        lost = np.zeros(1, dtype=np.bool_)
         for at in range(len(self._trees)):
             missing = ends[:, at] < 0
             known = np.where(missing, 0, ends[:, at])
             gaps = missing if missing.any() else None
             if stopped is not None:
-                errors = first_error(errors, stopped[:, at])
+                errors = first_error(errors, np.where(lost, np.int32(0), stopped[:, at]))
+                if skip_lost:
+                    lost = lost | (missing & (stopped[:, at] == 0))
             classes = None
             if self._function == "regression":
                 target = Column("double", leaves.scores[known].astype(np.float64), gaps)

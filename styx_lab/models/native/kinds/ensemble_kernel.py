@@ -14,7 +14,7 @@ Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def add_numbers(ends: Ints, scores: Floats, weights: Floats, total: Floats) -> None:
     """Into `total` (rows): the weighted scores of the nodes at `ends` (rows, trees)."""
     rows, trees = ends.shape
@@ -25,7 +25,7 @@ def add_numbers(ends: Ints, scores: Floats, weights: Floats, total: Floats) -> N
         total[row] = found
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def add_single(
     ends: Ints, scores: npt.NDArray[np.float32], weights: npt.NDArray[np.float32], total: npt.NDArray[np.float32]
 ) -> None:
@@ -38,7 +38,7 @@ def add_single(
         total[row] = found
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def add_shares(ends: Ints, shares: Floats, weights: Floats, whole: float, total: Floats) -> None:
     """Into `total` (rows, classes): the weighted mean of the shares of the nodes at `ends`."""
     rows, trees = ends.shape

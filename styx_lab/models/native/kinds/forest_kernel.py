@@ -37,8 +37,8 @@ Floats = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.int8]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def walk(
+@njit(cache=True, nogil=True)
+def walk(  # noqa: PLR0912, PLR0913, PLR0915 (one pass, as the compiler wants it)
     features: Floats,
     failed: npt.NDArray[np.bool_],
     general: Bytes,
@@ -81,7 +81,7 @@ def walk(
                     elif what >= 2 and what <= 9:
                         feature = asked[at]
                         value = features[row, feature]
-                        if value != value:
+                        if np.isnan(value):
                             if any_failed and failed[row, feature]:
                                 end = STOPPED - feature
                                 done = True
@@ -140,7 +140,7 @@ def walk(
                 if done:
                     break
                 if chosen < 0:
-                    if node >= 0 and last_without_child[tree] and scored[node]:
+                    if node >= 0 and last_without_child[tree] and scored[node]:  # noqa: SIM108
                         end = node
                     else:
                         end = NOTHING

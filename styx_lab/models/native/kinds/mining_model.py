@@ -75,9 +75,7 @@ def compile_model(node: Element, setting: Setting) -> Callable[[Scope], Predicti
     if block is None:
         raise refuse(node, "a MiningModel without a Segmentation is not supported")
     method = choice(block, "multipleModelMethod", _METHODS)
-    treatment = choice(
-        block, "missingPredictionTreatment", ("continue", "skipSegment", "returnMissing"), "continue"
-    )
+    treatment = choice(block, "missingPredictionTreatment", ("continue", "skipSegment", "returnMissing"), "continue")
     if method in _CHAINS and treatment == "skipSegment":
         raise refuse(block, "missingPredictionTreatment='skipSegment' is not valid for a chain")
     threshold = number(block, "missingThreshold", 1.0)
@@ -120,16 +118,20 @@ class _Combined:
         single = setting.single
         parts: list[Part] = []
         errors: Codes | None = None
+        lost: Bools = np.zeros(1, dtype=np.bool_)  # where nothing more is looked at
         if self._ensemble is not None:
             quick = self._ensemble.combine(scope, self._method, single=single) if self._valid else None
             if quick is not None:
                 return quick
-            parts, errors = self._ensemble.parts(scope)
+            parts, errors = self._ensemble.parts(scope, skip_lost=self._treatment == "returnMissing")
         else:
             for each in self._segments:
                 active, failed = each.active(scope)
                 answer = each.answer(scope)
-                errors = first_error(errors, failed, _where(active, answer.errors()))
+                wrong = first_error(failed, _where(active, answer.errors()))
+                errors = first_error(errors, _where(~lost, wrong))
+                if self._treatment == "returnMissing":
+                    lost = lost | (active & answer.prediction.target.gaps)
                 parts.append(Part(active, answer.prediction.target, answer.prediction.classes, each.weight))
         missing = missing_parts(
             parts, self._treatment, self._threshold, rows.height, votes=self._method.endswith("ajorityVote")
@@ -141,8 +143,8 @@ class _Combined:
             return Prediction(Column.nothing().with_errors(errors))
         if setting.function == "regression":
             numbers = [Part(each.active, cast(each.target, "double", rows), None, each.weight) for each in parts]
-            for each in numbers:
-                errors = first_error(errors, _where(each.active, each.target.errors))
+            for part in numbers:
+                errors = first_error(errors, _where(part.active, part.target.errors))
             prediction = combine_numbers(numbers, self._method, missing, rows, single=single)
         else:
             data_type = "string" if setting.target is None else setting.target.type
@@ -202,22 +204,21 @@ class _Chain:
         further: dict[str, Column] = {}
         for each in self._segments:
             active, failed = each.active(scope)
-            merge.fail(failed)
+            merge.fail(_where(~lost, failed))
             answer = each.answer(scope)
-            active = np.asarray(np.broadcast_to(active, (rows.height,)))
+            active = np.asarray(np.broadcast_to(active, (rows.height,))) & ~lost
             merge.take(active, each, answer, keep=self._several)
             for name in answer.outputs:
                 scope.define(name, _seen(active, answer.reference(name), name, rows))
             if self._treatment == "returnMissing":
                 lost |= active & answer.prediction.target.gaps
             if self._several:
-                name = each.model.target_name
-                if name is not None:
-                    further[name] = answer.prediction.target
+                if each.model.target_name is not None:
+                    further[each.model.target_name] = answer.prediction.target
                 further.update(answer.others)
         prediction = merge.result()
         if lost.any():
-            target = prediction.target
+            target = prediction.target.full(rows.height)
             prediction.target = Column(target.type, target.values, target.gaps | lost, target.errors, target.words)
         if self._several and further:
             first = self._segments[0].model.target_name
@@ -247,7 +248,7 @@ class _Merge:
         self._target: Column | None = None
         self._classes: Classes | None = None
         self._features: dict[str, Column] = {}
-        self._carried: dict[str, tuple[Column, bool]] = {}
+        self._carried: dict[str, Column] = {}
         self.errors: Codes | None = None
         self._taken = np.zeros(self._height, dtype=np.bool_)
 
@@ -260,7 +261,6 @@ class _Merge:
         rows = self._scope.rows
         self.fail(_where(where, answer.errors()))
         prediction = answer.prediction
-        told = {name: (column, name in answer.told) for name, column in answer.outputs.items()}
         name_column = constant("string", segment.id)
         if self._target is None or bool(where.all()):
             everywhere = bool(where.all())
@@ -269,11 +269,8 @@ class _Merge:
             self._classes = prediction.classes
             self._features = dict(prediction.features)
             self._features["entityId#1"] = name_column
-            kept = self._carried if keep else {}
-            self._carried = {
-                **kept,
-                **{name: (column if everywhere else _only(where, column), final) for name, (column, final) in told.items()},
-            }
+            told = {name: column if everywhere else _only(where, column) for name, column in answer.outputs.items()}
+            self._carried = {**self._carried, **told} if keep else told
             self._taken = self._taken | where
             return
         other = cast(prediction.target, self._target.type, rows)
@@ -290,15 +287,13 @@ class _Merge:
                 features[key] = pick(where, mine, before)
         self._features = features
         carried = {}
-        for name, (column, final) in told.items():
+        for name, column in answer.outputs.items():
             earlier = self._carried.get(name)
-            if earlier is not None and earlier[0].type == column.type:
-                carried[name] = (pick(where, column, earlier[0]), final)
-            else:
-                carried[name] = (_only(where, column), final)
-        for name, (column, final) in self._carried.items():
+            alike = earlier is not None and earlier.type == column.type
+            carried[name] = pick(where, column, earlier) if earlier is not None and alike else _only(where, column)
+        for name, column in self._carried.items():
             if name not in carried:
-                carried[name] = (column if keep else _only(~where, column), final)
+                carried[name] = column if keep else _only(~where, column)
         self._carried = carried
         self._taken = self._taken | where
 
@@ -309,7 +304,7 @@ class _Merge:
             target = target.full(self._height)
             target = Column(target.type, target.values, target.gaps | ~self._taken, None, target.words)
         # Errors of parts count in their own rows; those of targets and outputs are among them.
-        carried = {name: (_clean(column), final) for name, (column, final) in self._carried.items()}
+        carried = {name: _clean(column) for name, column in self._carried.items()}
         return Prediction(target.with_errors(self.errors), self._classes, self._features, {}, carried)
 
 

@@ -23,7 +23,7 @@ from styx_lab.models.native.setting import Setting
 from styx_lab.models.native.transformations.norm_discrete import equals
 from styx_lab.models.native.values import cast, column_of, parse
 
-__all__ = ["GRAMMAR", "INVERSE", "compile_model", "highest", "softmax"]
+__all__ = ["GRAMMAR", "INVERSE", "compile_model", "exponential", "highest", "softmax"]
 
 GRAMMAR: Final[Grammar] = {
     "RegressionModel": (
@@ -41,7 +41,17 @@ _METHODS: Final = (
 )  # fmt: skip
 _erf: Final = np.frompyfunc(math.erf, 1, 1)
 
+_SINGLE_E: Final = 2.7182817
+"""What the reference evaluator takes for e in 32-bit arithmetic: seven digits after the point."""
+
 Numbers = npt.NDArray[Any]
+
+
+def exponential(values: Numbers) -> Numbers:
+    """Exponentials; those of 32 bits are powers of the base that the reference evaluator takes for them."""
+    if values.dtype == np.float32:
+        return np.asarray(np.power(_SINGLE_E, values.astype(np.float64)), dtype=np.float32)
+    return np.asarray(np.exp(values))
 
 
 def _probit(values: Numbers) -> Numbers:
@@ -51,23 +61,23 @@ def _probit(values: Numbers) -> Numbers:
 
 def _logit(values: Numbers) -> Numbers:
     one = values.dtype.type(1.0)
-    return np.asarray(one / (one + np.exp(-values)))
+    return np.asarray(one / (one + exponential(-values)))
 
 
 INVERSE: Final[dict[str, Callable[[Numbers], Numbers]]] = {
     "logit": _logit,
     "probit": _probit,
-    "cloglog": lambda values: 1.0 - np.exp(-np.exp(values)),
-    "loglog": lambda values: np.exp(-np.exp(-values)),
+    "cloglog": lambda values: 1.0 - exponential(-exponential(values)),
+    "loglog": lambda values: exponential(-exponential(-values)),
     "cauchit": lambda values: 0.5 + np.arctan(values) / math.pi,
-    "exp": np.exp,
+    "exp": exponential,
 }
 """From a linear sum to a probability (or a mean), by the name of the link."""
 
 
 def softmax(values: Numbers) -> Numbers:
     """Each row's exponentials, by their sum."""
-    powers = np.exp(values - values.max(axis=1, keepdims=True))
+    powers = exponential(values - values.max(axis=1, keepdims=True))
     total = powers[:, 0].copy()
     for at in range(1, powers.shape[1]):
         total += powers[:, at]
@@ -207,7 +217,12 @@ def _classification(node: Element, sums: list[_Sum], method: str, setting: Setti
             elif ordinal:
                 table = _cumulate(columns, method)
             else:
-                table = _normalize(columns, method, binary=binary)
+                table, undefined = _normalize(columns, method, binary=binary)
+                if undefined.any():
+                    if missing is not None:
+                        undefined = undefined & ~missing
+                    text = np.int32(rows.error("the probabilities are undefined: all sums are 0"))
+                    errors = first_error(errors, np.where(undefined, text, np.int32(0)))
         probabilities = table.astype(np.float64, copy=False)
         best = highest(probabilities)
         target = Column(data_type, labels.values[best], missing, errors, labels.words)
@@ -241,19 +256,21 @@ def _cumulate(columns: Sequence[Numbers], method: str) -> Numbers:
     return np.stack(shares, axis=1)
 
 
-def _normalize(columns: Sequence[Numbers], method: str, *, binary: bool) -> Numbers:
+def _normalize(columns: Sequence[Numbers], method: str, *, binary: bool) -> tuple[Numbers, Bools]:
+    """The probabilities, and where there are none."""
+    defined = np.zeros(1, dtype=np.bool_)
     if binary and method not in ("simplemax", "softmax"):
         first = INVERSE.get(method, _clamp)(columns[0])
-        return np.stack([first, first.dtype.type(1.0) - first], axis=1)
+        return np.stack([first, first.dtype.type(1.0) - first], axis=1), defined
     if method == "none":
         rest = columns[0].copy()
         for values in columns[1:-1]:
             rest += values
-        return np.stack([*columns[:-1], columns[0].dtype.type(1.0) - rest], axis=1)
+        return np.stack([*columns[:-1], columns[0].dtype.type(1.0) - rest], axis=1), defined
     if method == "softmax":
-        return softmax(np.stack(columns, axis=1))
+        return softmax(np.stack(columns, axis=1)), defined
     shares = [_logit(values) for values in columns] if method == "logit" else list(columns)
     total = shares[0].copy()
     for values in shares[1:]:
         total += values
-    return np.stack(shares, axis=1) / total[:, None]
+    return np.stack(shares, axis=1) / total[:, None], total == 0

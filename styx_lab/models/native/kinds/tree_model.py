@@ -24,10 +24,10 @@ from styx_lab.models.native.values import parse
 
 __all__ = ["GRAMMAR", "Leaves", "Tree", "compile_model"]
 
+_FURTHER: Final = "splitCharacteristic x-mathContext"
 GRAMMAR: Final[Grammar] = {
     "TreeModel": (
-        f"{MODEL_ATTRIBUTES} missingValueStrategy missingValuePenalty noTrueChildStrategy splitCharacteristic "
-        "x-mathContext",
+        f"{MODEL_ATTRIBUTES} missingValueStrategy missingValuePenalty noTrueChildStrategy {_FURTHER}",
         f"{MODEL_CHILDREN} Node",
     ),
     "Node": ("id score recordCount defaultChild", f"{PREDICATES} Partition ScoreDistribution Node"),

@@ -67,9 +67,7 @@ def missing_parts(parts: Sequence[Part], treatment: str, threshold: float, heigh
     return ~some | (lost > 0)
 
 
-def combine_numbers(
-    parts: Sequence[Part], method: str, missing: Bools, rows: Rows, *, single: bool
-) -> Prediction:
+def combine_numbers(parts: Sequence[Part], method: str, missing: Bools, rows: Rows, *, single: bool) -> Prediction:
     """One number of many."""
     kind: Any = np.float32 if single else np.float64
     height = rows.height
@@ -143,10 +141,10 @@ def combine_classes(
         tables.append(_aligned(each.classes, names))
     if method in ("average", "weightedAverage"):
         values, weights = _mean(parts, tables, method, height)
-        best = values.argmax(axis=1) if len(names) else np.zeros(height, dtype=np.int64)
+        best = values.argmax(axis=1) if names else np.zeros(height, dtype=np.int64)
     else:
         values, weights = _extreme(parts, tables, names, method, declared, height)
-        best = values.argmax(axis=1) if len(names) else np.zeros(height, dtype=np.int64)
+        best = values.argmax(axis=1) if names else np.zeros(height, dtype=np.int64)
     failed = (weights == 0) & ~missing
     if failed.any():
         errors = first_error(errors, _undefined(failed, rows))
@@ -202,7 +200,9 @@ def _extreme(
         at = np.maximum(count - 1, 0) // 2
         reached = np.take_along_axis(np.sort(hidden, axis=2), at[:, None, None], axis=2)[:, :, 0]
     # Among equals the class that the target declares first.
-    order = sorted(range(len(names)), key=lambda each: declared.index(names[each]) if names[each] in declared else 10**6)
+    order = sorted(
+        range(len(names)), key=lambda each: declared.index(names[each]) if names[each] in declared else 10**6
+    )
     winner = np.array(order)[reached[:, order].argmax(axis=1)]
     row = np.arange(height)
     those = present & (cube[row, winner, :] == reached[row, winner][:, None])
