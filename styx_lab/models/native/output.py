@@ -138,7 +138,10 @@ def _of_class(prediction: Prediction, feature: str, value: str | None, rows: Row
     chosen = at[target.values.astype(np.int64, copy=False)]
     chosen = np.broadcast_to(chosen, (len(table),))
     values = np.where(chosen < 0, 0.0, table[np.arange(len(table)), chosen])
-    return Column("double", values, target.missing, first_error(target.errors, classes.errors))
+    errors = classes.errors
+    if errors is not None and target.missing is not None:
+        errors = np.where(target.missing, np.int32(0), errors)
+    return Column("double", values, target.missing, first_error(target.errors, errors))
 
 
 def _shown(prediction: Prediction, treatment: Target | None, rows: Rows) -> Column:

@@ -12,7 +12,7 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from styx_lab.models.native.grammar import Grammar
-from styx_lab.models.native.kinds import mining_model, regression_model, tree_model
+from styx_lab.models.native.kinds import general_regression_model, mining_model, regression_model, tree_model
 from styx_lab.models.native.prediction import Prediction
 from styx_lab.models.native.scope import Scope
 from styx_lab.models.native.setting import Setting
@@ -29,6 +29,7 @@ class Kind:
 
 
 KINDS: Final[dict[str, Kind]] = {
+    "GeneralRegressionModel": Kind(general_regression_model.GRAMMAR, general_regression_model.compile_model),
     "MiningModel": Kind(mining_model.GRAMMAR, mining_model.compile_model),
     "RegressionModel": Kind(regression_model.GRAMMAR, regression_model.compile_model),
     "TreeModel": Kind(tree_model.GRAMMAR, tree_model.compile_model),

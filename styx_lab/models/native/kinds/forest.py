@@ -88,6 +88,9 @@ def read_tree(model: Element, data_fields: Mapping[str, DataField]) -> TreeNodes
         tree.predicates.append(compile_predicate(find_predicate(node), data_fields))
         tree.ids.append(numbers[id(node)])
         at += 1
+    if len(set(tree.ids)) < len(tree.ids):
+        twice = next(each for each in tree.ids if tree.ids.count(each) > 1)
+        raise refuse(root, "two nodes of the tree have the same id", twice)
     return tree
 
 
