@@ -18,7 +18,7 @@ from defusedxml.ElementTree import DefusedXMLParser
 from styx_lab.errors import ModelError
 from styx_lab.models.summary import PmmlSummary, local_name, read_summary
 
-__all__ = ["PmmlLimits", "check_pmml", "parse_pmml"]
+__all__ = ["PlacedElement", "PmmlLimits", "check_pmml", "parse_pmml"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,13 @@ class PmmlLimits:
 
 _DEFAULT: Final = PmmlLimits()
 _ENCODING: Final = re.compile(rb"""^\s*<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
-_PMML_NAMESPACE: Final = re.compile(r"(?:\{http://www\.dmg\.org/PMML-4[_.]\d\})?PMML")
+_PMML_NAMESPACE: Final = re.compile(r"(?:\{http://www\.dmg\.org/PMML-(?:3[_.]2|4[_.]\d)\})?PMML")
+
+
+class PlacedElement(Element):
+    """An element that knows the line of the file it began in."""
+
+    line: int = 0
 
 
 def check_pmml(pmml: bytes, *, name: str = "model", limits: PmmlLimits = _DEFAULT) -> PmmlSummary:
@@ -86,8 +92,8 @@ def parse_pmml(pmml: bytes, *, name: str = "model", limits: PmmlLimits = _DEFAUL
             hint="export the model with styx_lab.models.train(...).export() or sklearn2pmml",
         )
     version = root.get("version", "")
-    if not re.fullmatch(r"4\.\d(\.\d)?", version):
-        raise ModelError("only PMML 4 can be read", where=where, got=version, hint="export it as PMML 4.4")
+    if not re.fullmatch(r"3\.2|4\.\d(\.\d)?", version):
+        raise ModelError("only PMML 3.2 to 4.4 can be read", where=where, got=version, hint="export it as PMML 4.4")
     _refuse_cycles(root, where)
     return root
 
@@ -110,7 +116,9 @@ def _parse(pmml: bytes, where: str, limits: PmmlLimits) -> Element:
         raise ModelError("the PMML file is not UTF-8", where=where, hint="save it as UTF-8") from error
     if encoding not in ("utf-8", "utf8", "us-ascii", "ascii"):
         raise ModelError("the PMML file is not declared as UTF-8", where=where, got=encoding, hint="save it as UTF-8")
-    parser = DefusedXMLParser(target=_Tree(where, limits), forbid_dtd=True, forbid_entities=True, forbid_external=True)
+    tree = _Tree(where, limits)
+    parser = DefusedXMLParser(target=tree, forbid_dtd=True, forbid_entities=True, forbid_external=True)
+    tree.expat = parser.parser
     try:
         parser.feed(pmml)
         root: Element = parser.close()
@@ -132,7 +140,8 @@ class _Tree:
     """Builds the tree and stops at the first limit, so that a file cannot cost more than its limits."""
 
     def __init__(self, where: str, limits: PmmlLimits) -> None:
-        self._builder = TreeBuilder()
+        self._builder = TreeBuilder(element_factory=PlacedElement)
+        self.expat: Any = None  # the parser beneath, which knows the line
         self._where = where
         self._limits = limits
         self._depth = 0
@@ -155,7 +164,9 @@ class _Tree:
                     where=self._where,
                     hint="train a smaller model, or pass wider PmmlLimits",
                 )
-        return self._builder.start(tag, dict(attributes))
+        element = self._builder.start(tag, dict(attributes))
+        element.line = self.expat.CurrentLineNumber  # type: ignore[attr-defined]
+        return element
 
     def end(self, tag: str) -> Element:
         self._depth -= 1

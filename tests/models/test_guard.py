@@ -64,7 +64,7 @@ LAUGHS = b"<!DOCTYPE PMML [<!ENTITY a 'ha'>" + b"".join(
         (lambda good: good + b"<more/>", "broken or cut off"),
         (lambda good: b"<html><body/></html>", "no PMML file"),
         (lambda good: good.replace(b"http://www.dmg.org/PMML-4_4", b"urn:other"), "no PMML file"),
-        (lambda good: good.replace(b'version="4.4"', b'version="3.2"'), "only PMML 4"),
+        (lambda good: good.replace(b'version="4.4"', b'version="3.1"'), "only PMML 3.2 to 4.4"),
         (lambda good: good.replace(b"RegressionModel", b"Nonsense"), "no model in it"),
         (lambda good: good.replace(b"<RegressionModel", b'<RegressionModel isScorable="false"'), "isScorable"),
         (lambda good: good.replace(b'<DataField name="x"', b'<DataField name="w"'), "input 'x' is not in"),

@@ -1,0 +1,37 @@
+"""The kinds of models, one file each: PMML's element in snake case, and one table that finds them.
+
+A kind's file has `GRAMMAR` (the elements it adds, itself among them, with their attributes and children) and
+`compile_model(node, setting)`, which gives a function from a scope to a `Prediction`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from xml.etree.ElementTree import Element
+
+from styx_lab.models.native.grammar import Grammar
+from styx_lab.models.native.kinds import general_regression_model, mining_model, regression_model, tree_model
+from styx_lab.models.native.prediction import Prediction
+from styx_lab.models.native.scope import Scope
+from styx_lab.models.native.setting import Setting
+
+__all__ = ["KINDS", "Kind"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of model."""
+
+    grammar: Grammar
+    compile: Callable[[Element, Setting], Callable[[Scope], Prediction]]
+
+
+KINDS: Final[dict[str, Kind]] = {
+    "GeneralRegressionModel": Kind(general_regression_model.GRAMMAR, general_regression_model.compile_model),
+    "MiningModel": Kind(mining_model.GRAMMAR, mining_model.compile_model),
+    "RegressionModel": Kind(regression_model.GRAMMAR, regression_model.compile_model),
+    "TreeModel": Kind(tree_model.GRAMMAR, tree_model.compile_model),
+}
+"""The kinds by the name of their element."""

@@ -1,0 +1,148 @@
+"""An ensemble whose parts are plain trees: all of them in one walk.
+
+Law: it gives what its trees give one by one, added in the file's order. Where a row ends nowhere in some tree, or in an
+error, the parts are told one by one and combined as any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from styx_lab.models.native.column import Codes, Column, Rows, first_error
+from styx_lab.models.native.kinds.ensemble_kernel import add_numbers, add_shares, add_single
+from styx_lab.models.native.kinds.forest import Forest
+from styx_lab.models.native.kinds.tree_model import Leaves, Tree, label_column
+from styx_lab.models.native.kinds.votes import Part
+from styx_lab.models.native.predicates import TRUE
+from styx_lab.models.native.prediction import Classes, Prediction
+from styx_lab.models.native.scope import Scope
+from styx_lab.models.native.values import cast
+
+if TYPE_CHECKING:
+    from styx_lab.models.native.kinds.mining_model import Segment
+
+__all__ = ["Ensemble", "join_trees"]
+
+
+def join_trees(segments: Sequence[Segment]) -> Ensemble | None:
+    """An ensemble of some parts, when all are plain trees for the same end."""
+    trees = []
+    for each in segments:
+        tree, model = each.model.evaluate_kind, each.model
+        if not isinstance(tree, Tree) or each.predicate.constant != TRUE:
+            return None
+        if model.treatment is not None or model.outputs or model.names.derived:
+            return None
+        if not all(field.passes for field in model.names.fields.values() if field.active):
+            return None
+        asked = {test[0] for one in tree.nodes.predicates if (test := one.test) is not None}
+        if not asked <= model.names.fields.keys() or any(
+            one.test is None and one.constant is None for one in tree.nodes.predicates
+        ):
+            return None
+        if model.function == "regression" and model.target is not None and model.target.type not in ("double", "float"):
+            return None
+        trees.append(tree)
+    if not trees or len({(one.setting.function, one.setting.single) for one in trees}) > 1:
+        return None
+    return Ensemble(trees, [each.weight for each in segments])
+
+
+class Ensemble:
+    """Trees, and what each of them counts."""
+
+    def __init__(self, trees: list[Tree], weights: list[float]) -> None:
+        self._trees = trees
+        self._weights = np.array(weights, dtype=np.float64)
+        self._function = trees[0].setting.function
+        self._forest = Forest([tree.nodes for tree in trees])
+        elements = [element for tree in trees for element in tree.elements]
+        self._leaves = Leaves(elements, trees[0].setting)
+        self._ends: tuple[Rows, Any, Codes | None] | None = None
+
+    def _walk(self, scope: Scope) -> tuple[Any, Codes | None]:
+        ends, _, stopped = self._forest.ends(scope)
+        leaves = self._leaves
+        if leaves.wrong.any():
+            wrong = leaves.wrong[np.maximum(ends, 0)] & (ends >= 0)
+            if wrong.any():
+                text = np.int32(scope.rows.error("the node of the tree has no score that can be read"))
+                stopped = first_error(stopped, np.where(wrong, text, np.int32(0)))
+        return ends, stopped
+
+    def combine(self, scope: Scope, method: str, *, single: bool) -> Prediction | None:
+        """The whole in one pass; `None` where some row needs a closer look."""
+        if method not in ("sum", "average", "weightedSum", "weightedAverage"):
+            return None
+        ends, stopped = self._walk(scope)
+        self._ends = (scope.rows, ends, stopped)
+        if stopped is not None or (ends.size and ends.min() < 0):
+            return None
+        leaves = self._leaves
+        weights = self._weights if method.startswith("weighted") else np.ones(len(self._trees))
+        total = float(np.cumsum(weights)[-1])
+        if total == 0.0 and method.endswith("verage"):
+            return None
+        height = scope.rows.height
+        if self._function == "regression":
+            return self._numbers(ends, weights, total, height, method, single=single)
+        if not leaves.shared.all():
+            return None
+        table = np.zeros((height, len(leaves.classes)))
+        add_shares(ends, leaves.shares, weights, total, table)
+        best = table.argmax(axis=1)
+        setting = self._trees[0].setting
+        data_type = "string" if setting.target is None else setting.target.type
+        words = Column("string", best.astype(np.int32), words=leaves.classes)
+        return Prediction(cast(words, data_type, scope.rows), Classes(leaves.classes, table))
+
+    def _numbers(self, ends: Any, weights: Any, total: float, height: int, method: str, *, single: bool) -> Prediction:
+        mean = method.endswith("verage")
+        if single:
+            narrow = np.zeros(height, dtype=np.float32)
+            add_single(ends, self._leaves.scores.astype(np.float32), weights.astype(np.float32), narrow)
+            if mean:
+                narrow /= np.float32(total)
+            return Prediction(Column("float", narrow))
+        values = np.zeros(height)
+        add_numbers(ends, self._leaves.scores.astype(np.float64), weights, values)
+        if mean:
+            values /= total
+        return Prediction(Column("double", values))
+
+    def parts(self, scope: Scope, *, skip_lost: bool) -> tuple[list[Part], Codes | None]:
+        """Each tree's answer on its own; `skip_lost`: after the first without one no error counts."""
+        if self._ends is not None and self._ends[0] is scope.rows:
+            _, ends, stopped = self._ends
+        else:
+            ends, stopped = self._walk(scope)
+        self._ends = None
+        leaves = self._leaves
+        every = np.ones(1, dtype=np.bool_)
+        parts = []
+        errors: Codes | None = None
+        lost = np.zeros(1, dtype=np.bool_)
+        for at in range(len(self._trees)):
+            missing = ends[:, at] < 0
+            known = np.where(missing, 0, ends[:, at])
+            gaps = missing if missing.any() else None
+            if stopped is not None:
+                errors = first_error(errors, np.where(lost, np.int32(0), stopped[:, at]))
+                if skip_lost:
+                    lost = lost | (missing & (stopped[:, at] == 0))
+            classes = None
+            if self._function == "regression":
+                target = Column("double", leaves.scores[known].astype(np.float64), gaps)
+            else:
+                target = label_column(leaves, known, gaps, None)
+                shared = leaves.shared[known]
+                failed = None
+                if not shared.all():
+                    text = np.int32(scope.rows.error("the node of the tree has no ScoreDistribution"))
+                    failed = np.where(shared, np.int32(0), text)
+                classes = Classes(leaves.classes, leaves.shares[known], errors=failed)
+            parts.append(Part(every, target, classes, float(self._weights[at])))
+        return parts, errors
