@@ -14,8 +14,6 @@ from .reference_cases import CASES, FOLDER, answers, bad_frame, differs, read_ca
 REFUSED = {
     "hand_cluster_chebychev": "ClusteringModel",
     "hand_cluster_minkowski": "ClusteringModel",
-    "hand_glm_log": "GeneralRegressionModel",
-    "hand_glm_power": "GeneralRegressionModel",
     "hand_ruleset_weightedMax": "RuleSetModel",
     "hand_scorecard_pointsAbove": "Scorecard",
     "knn_diabetes": "NearestNeighborModel",

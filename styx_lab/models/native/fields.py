@@ -95,7 +95,13 @@ class MiningField:
         column = raw.column
         data = self.data
         assert data is not None
-        if raw.misread is None and not raw.read and data.plain and self.missing != "returnInvalid" and self.outliers == "asIs":
+        if (
+            raw.misread is None
+            and not raw.read
+            and data.plain
+            and self.missing != "returnInvalid"
+            and self.outliers == "asIs"
+        ):
             return self._fill(column)
         missing, valid = _status(data, column, raw.misread)
         invalid = ~valid & ~missing

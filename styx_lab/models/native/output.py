@@ -116,6 +116,8 @@ def _from_prediction(node: Element, feature: str, treatment: Target | None) -> C
 def _feature(prediction: Prediction, key: str, rows: Rows) -> Column:
     found = prediction.features.get(key)
     if found is not None:
+        if prediction.always_entity and key.startswith("entityId"):
+            return found
         return Column(
             found.type, found.values, either(found.missing, prediction.target.missing), found.errors, found.words
         )
@@ -131,6 +133,8 @@ def _of_class(prediction: Prediction, feature: str, value: str | None, rows: Row
         if classes is None:
             return _feature(prediction, f"{feature}({value})", rows)
         return prediction.of_class(feature, value or "", rows)
+    if feature == "confidence" and classes.kind == "combined":
+        return prediction.of_class(feature, "", rows)
     # Without a class, that of the class that is predicted.
     target = cast(prediction.target, "string", rows)
     table = classes.confidences if feature == "confidence" and classes.confidences is not None else classes.values

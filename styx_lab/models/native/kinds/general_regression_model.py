@@ -25,7 +25,9 @@ from styx_lab.models.native.values import cast, column_of, parse
 __all__ = ["GRAMMAR", "compile_model"]
 
 _LINK: Final = "linkFunction linkParameter cumulativeLink distribution distParameter"
-_OTHERS: Final = "targetVariableName targetReferenceCategory modelDF trialsVariable trialsValue offsetVariable offsetValue"
+_OTHERS: Final = (
+    "targetVariableName targetReferenceCategory modelDF trialsVariable trialsValue offsetVariable offsetValue"
+)
 GRAMMAR: Final[Grammar] = {
     "GeneralRegressionModel": (
         f"{MODEL_ATTRIBUTES} modelType {_LINK} {_OTHERS}",
@@ -65,7 +67,9 @@ class _Predictors:
     """The parameters' values in each row."""
 
     def __init__(self, node: Element) -> None:
-        factors = {required(each, "name") for block in children(node, "FactorList") for each in children(block, "Predictor")}
+        factors = {
+            required(each, "name") for block in children(node, "FactorList") for each in children(block, "Predictor")
+        }
         matrix = child(node, "PPMatrix")
         self.cells: dict[str, list[_Cell]] = {}
         for each in () if matrix is None else children(matrix, "PPCell"):
@@ -235,7 +239,11 @@ def _classification(node: Element, model: _General, setting: Setting) -> Callabl
             raise refuse(node, "the reference category is no value of the target", reference)
         if model.kind == "generalizedLinear" and len(classes) != 2:
             raise refuse(node, "a generalizedLinear classification has two classes", len(classes))
-        shares = _binary(model, classes, reference) if model.kind == "generalizedLinear" else _multi(model, classes, reference)
+        shares = (
+            _binary(model, classes, reference)
+            if model.kind == "generalizedLinear"
+            else _multi(model, classes, reference)
+        )
 
     def evaluate(scope: Scope) -> Prediction:
         with np.errstate(all="ignore"):
