@@ -12,7 +12,13 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from styx_lab.models.native.grammar import Grammar
-from styx_lab.models.native.kinds import mining_model, regression_model, tree_model
+from styx_lab.models.native.kinds import (
+    mining_model,
+    regression_model,
+    rule_set_model,
+    scorecard,
+    tree_model,
+)
 from styx_lab.models.native.prediction import Prediction
 from styx_lab.models.native.scope import Scope
 from styx_lab.models.native.setting import Setting
@@ -31,6 +37,8 @@ class Kind:
 KINDS: Final[dict[str, Kind]] = {
     "MiningModel": Kind(mining_model.GRAMMAR, mining_model.compile_model),
     "RegressionModel": Kind(regression_model.GRAMMAR, regression_model.compile_model),
+    "RuleSetModel": Kind(rule_set_model.GRAMMAR, rule_set_model.compile_model),
+    "Scorecard": Kind(scorecard.GRAMMAR, scorecard.compile_model),
     "TreeModel": Kind(tree_model.GRAMMAR, tree_model.compile_model),
 }
 """The kinds by the name of their element."""
