@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element
 from styx_lab.models.native.grammar import Grammar
 from styx_lab.models.native.kinds import (
     mining_model,
+    naive_bayes_model,
     regression_model,
     rule_set_model,
     scorecard,
@@ -36,6 +37,7 @@ class Kind:
 
 KINDS: Final[dict[str, Kind]] = {
     "MiningModel": Kind(mining_model.GRAMMAR, mining_model.compile_model),
+    "NaiveBayesModel": Kind(naive_bayes_model.GRAMMAR, naive_bayes_model.compile_model),
     "RegressionModel": Kind(regression_model.GRAMMAR, regression_model.compile_model),
     "RuleSetModel": Kind(rule_set_model.GRAMMAR, rule_set_model.compile_model),
     "Scorecard": Kind(scorecard.GRAMMAR, scorecard.compile_model),
