@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element
 
 from styx_lab.models.native.grammar import Grammar
 from styx_lab.models.native.kinds import (
+    clustering_model,
     mining_model,
     naive_bayes_model,
     regression_model,
@@ -36,6 +37,7 @@ class Kind:
 
 
 KINDS: Final[dict[str, Kind]] = {
+    "ClusteringModel": Kind(clustering_model.GRAMMAR, clustering_model.compile_model),
     "MiningModel": Kind(mining_model.GRAMMAR, mining_model.compile_model),
     "NaiveBayesModel": Kind(naive_bayes_model.GRAMMAR, naive_bayes_model.compile_model),
     "RegressionModel": Kind(regression_model.GRAMMAR, regression_model.compile_model),
