@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element
 from styx_lab.models.native.grammar import Grammar
 from styx_lab.models.native.kinds import (
     clustering_model,
+    general_regression_model,
     mining_model,
     naive_bayes_model,
     regression_model,
@@ -38,6 +39,7 @@ class Kind:
 
 KINDS: Final[dict[str, Kind]] = {
     "ClusteringModel": Kind(clustering_model.GRAMMAR, clustering_model.compile_model),
+    "GeneralRegressionModel": Kind(general_regression_model.GRAMMAR, general_regression_model.compile_model),
     "MiningModel": Kind(mining_model.GRAMMAR, mining_model.compile_model),
     "NaiveBayesModel": Kind(naive_bayes_model.GRAMMAR, naive_bayes_model.compile_model),
     "RegressionModel": Kind(regression_model.GRAMMAR, regression_model.compile_model),
