@@ -12,7 +12,16 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from styx_lab.models.native.grammar import Grammar
-from styx_lab.models.native.kinds import general_regression_model, mining_model, regression_model, tree_model
+from styx_lab.models.native.kinds import (
+    clustering_model,
+    general_regression_model,
+    mining_model,
+    naive_bayes_model,
+    regression_model,
+    rule_set_model,
+    scorecard,
+    tree_model,
+)
 from styx_lab.models.native.prediction import Prediction
 from styx_lab.models.native.scope import Scope
 from styx_lab.models.native.setting import Setting
@@ -29,9 +38,13 @@ class Kind:
 
 
 KINDS: Final[dict[str, Kind]] = {
+    "ClusteringModel": Kind(clustering_model.GRAMMAR, clustering_model.compile_model),
     "GeneralRegressionModel": Kind(general_regression_model.GRAMMAR, general_regression_model.compile_model),
     "MiningModel": Kind(mining_model.GRAMMAR, mining_model.compile_model),
+    "NaiveBayesModel": Kind(naive_bayes_model.GRAMMAR, naive_bayes_model.compile_model),
     "RegressionModel": Kind(regression_model.GRAMMAR, regression_model.compile_model),
+    "RuleSetModel": Kind(rule_set_model.GRAMMAR, rule_set_model.compile_model),
+    "Scorecard": Kind(scorecard.GRAMMAR, scorecard.compile_model),
     "TreeModel": Kind(tree_model.GRAMMAR, tree_model.compile_model),
 }
 """The kinds by the name of their element."""
