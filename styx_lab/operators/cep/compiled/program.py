@@ -95,7 +95,7 @@ class Events(NamedTuple):
 
 
 @_uncounted
-def _fold(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0913
+def _fold(  # type: ignore[no-untyped-def]  # noqa: PLR0913
     ints, fn, part, column, node, nodes, node_floats, node_ints, node_nulls, chain
 ):  # pragma: no cover
     """The fold of a field over what was taken of a part: as a float and an int, and whether it is null."""
