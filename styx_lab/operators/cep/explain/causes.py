@@ -184,8 +184,10 @@ class Causes:
                 into = ", ".join(f"#{number}" for number in life.last.into)
                 return Cause("split", f"it went on as {into}", at=life.last.at)
         if life.end == "held_back":
-            behind = [entry.behind for entry in life.entries if isinstance(entry, trace.HeldBack)]
-            text = f"it is complete, and waits for #{behind[-1]}, which began before it and is still alive"
+            # Only the first of those that wait is looked at; the others wait behind it.
+            last = next(entry for entry in reversed(self._followed.entries) if isinstance(entry, trace.HeldBack))
+            who = "" if last.partial == life.number else f"match #{last.partial}, which itself waits for "
+            text = f"it is complete, and waits for {who}#{last.behind}, which began before it and is still alive"
             return Cause("held_back", text, distance=0.0)
         waiting = self._waiting(self.state_of(life), life)
         near = self._nearest(life)

@@ -80,6 +80,14 @@ class Leaves:
             dict.fromkeys(state.part for state in automaton.states if state.kind not in ("final", "stop"))
         )
         self._events: dict[int, Mapping[str, Any]] = {}
+        # Leaves are asked about all the time, and to hash one takes longer than to answer. The automaton holds them.
+        self._automaton = automaton
+        self._quick = {
+            id(leaf): self._truths[leaf]
+            for condition in conditions
+            for leaf in leaves(condition)
+            if isinstance(leaf, Where) and leaf in self._truths
+        }
 
     def _values(self, expressions: Mapping[str, Expression]) -> pl.DataFrame:
         """The values by row, nulls where a row is dead: such a row is never asked about."""
@@ -114,6 +122,9 @@ class Leaves:
             LeftOutError: when a function fails, and the step leaves such events out.
             DataError: when a function fails, and the step fails then.
         """
+        quick = self._quick.get(id(leaf))
+        if quick is not None:
+            return bool(quick[event])
         if isinstance(leaf, Call):
             return self._call(leaf, event, accepted)
         if leaf in self._asked:

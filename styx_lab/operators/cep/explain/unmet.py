@@ -31,6 +31,10 @@ _SIGNS: Final = {
 }  # fmt: skip
 _OPPOSITE: Final = {"=": "!=", "!=": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _TURNED: Final = {"=": "=", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
+_OF_SQL: Final = {
+    "==": "equal", "!=": "not_equal", "<": "less", "<=": "less_or_equal", ">": "greater", ">=": "greater_or_equal",
+    "+": "add", "-": "subtract", "*": "multiply",
+}  # fmt: skip
 _ARITHMETIC: Final = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
 
 Accepted = Sequence[tuple[str, int]]
@@ -176,7 +180,7 @@ class Wanted:
     def _static(self, tree: Tree, event: int, *, wanted: bool) -> list[Unmet]:
         """What a part of an expression lacked; nothing where it is as wanted, or cannot be looked into."""
         try:
-            return self._of_tree(tree, event, wanted)
+            return self._of_tree(_plain(tree), event, wanted)
         except (StyxError, pl.exceptions.PolarsError):
             return []
 
@@ -271,6 +275,18 @@ class Wanted:
                 one = taken[0 if fold.word == "first" else -1] if taken else None
                 return None if one is None else self._leaves.frame[fold.column][one]
         return asked.value(event, accepted, node)
+
+
+def _plain(tree: Tree) -> Tree:
+    """SQL's own comparisons as ours, and its decimals as doubles; what has another value so is not looked into."""
+    match tree:
+        case {"call": "sql.operator", "of": of, "with": {"sign": sign}} if sign in _OF_SQL:
+            return {"call": _OF_SQL[sign], "of": [_plain(one) for one in of]}
+        case {"literal": ["decimal", digits, scale]}:
+            return {"literal": ["float", int(digits) / 10**scale]}
+        case {"of": of}:
+            return {**tree, "of": [_plain(one) for one in of]}
+    return tree
 
 
 def _compared(left: str, was: Any, sign: str, than: Any, said: str) -> Unmet:
