@@ -17,6 +17,7 @@ from styx_lab.flow.pattern import AfterMatch, Pattern
 from styx_lab.flow.steps import Detect
 from styx_lab.flow.steps.detect import TIMED_OUT
 from styx_lab.operators.cep import detect_operator
+from styx_lab.testing import check_operator
 from tests.cep.kit import Mark, Script, batch, stream
 
 FOLDER = Path(__file__).parent.parent / "golden"
@@ -93,3 +94,10 @@ def test_a_state_that_was_saved_once_goes_on_for_ever(name: str) -> None:
     found = said(again, rest)
     assert found == said(running, rest)
     assert found[OUT]
+
+
+@pytest.mark.laws
+@pytest.mark.parametrize("name", WAYS)
+def test_the_events_of_the_golden_state_keep_the_laws(name: str) -> None:
+    """Matches that are held back, timers and events that wait are all there when it crashes."""
+    check_operator(lambda: opened(name), batch(script(), COLUMNS))
