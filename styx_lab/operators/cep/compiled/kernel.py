@@ -563,19 +563,33 @@ def put_back(rows, row_slots, column, slots, pool, free, scalars):  # type: igno
     return pool
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _room_for_key(  # type: ignore[no-untyped-def]  # noqa: PLR0913
-    slot, more, depth, slots, pool, nodes, scalars, queue, waiting, done, lost, out, out_events
-):  # fmt: skip  # pragma: no cover
-    """All arrays with room for what a key has and may get: `more` rows, and `depth` events of matches."""
+@_uncounted
+def _need(slot, more, depth, slots, pool, nodes):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """What a key has and may get: rows, with `more` of them, and events of matches, with `depth` of them."""
     queued, holds = slots[slot, QUEUED], slots[slot, HOLDS]
-    rows = queued + holds + more + 1
     if more == 0:
         for place in range(slots[slot, QUEUE], slots[slot, QUEUE] + queued):
             if pool[place, NODE] >= 0:
                 depth += nodes[pool[place, NODE], DEPTH]
     for place in range(slots[slot, HELD], slots[slot, HELD] + holds):
         depth += nodes[pool[place, NODE], DEPTH]
+    return queued + holds + more + 1, depth
+
+
+@_uncounted
+def _is_room(  # type: ignore[no-untyped-def]  # noqa: PLR0913
+    rows, depth, pool, scalars, queue, waiting, done, lost, out, out_events
+):  # fmt: skip  # pragma: no cover
+    """Whether nothing need grow: so most events give no array another name."""
+    fits = rows <= min(len(queue), len(waiting), len(done), len(lost)) and scalars[POOL_USED] + 4 * rows <= len(pool)
+    return fits and scalars[OUT] + rows <= len(out) and scalars[OUT_EVENTS] + depth <= len(out_events)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _room_for_key(  # type: ignore[no-untyped-def]  # noqa: PLR0913
+    rows, depth, pool, scalars, queue, waiting, done, lost, out, out_events
+):  # fmt: skip  # pragma: no cover
+    """All arrays with room for so many rows, and for so many events of matches; see `_need`."""
     return (
         _room(queue, rows), _room(waiting, rows), _room(done, rows), _room(lost, rows),
         _room(pool, scalars[POOL_USED] + 4 * rows), _room(out, scalars[OUT] + rows),
@@ -626,14 +640,17 @@ def run(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913,PLR0915
             if i == skipped or (slots[slot, QUEUED] == 0 and not can_start[i]):
                 i += 1
                 continue
-            touched = _room(touched, scalars[TOUCHES] + 1)
+            if scalars[TOUCHES] == len(touched):
+                touched = _room(touched, scalars[TOUCHES] + 1)
             _touch(slot, slots, touched, scalars)
             if slots[slot, ADVANCED] != time:
                 slots[slot, ADVANCED] = time
                 if _times_out(slots[slot, QUEUE], slots[slot, QUEUED], time, tables, pool):
-                    queue, waiting, done, lost, pool, out, out_events = _room_for_key(
-                        slot, 0, 0, slots, pool, nodes, scalars, queue, waiting, done, lost, out, out_events
-                    )
+                    rows, depth = _need(slot, 0, 0, slots, pool, nodes)
+                    if not _is_room(rows, depth, pool, scalars, queue, waiting, done, lost, out, out_events):
+                        queue, waiting, done, lost, pool, out, out_events = _room_for_key(
+                            rows, depth, pool, scalars, queue, waiting, done, lost, out, out_events
+                        )
                     status = _advance(
                         slot, time, step, tables, slots, pool, free, nodes, scalars,
                         queue, waiting, done, lost, row, out, out_events,
@@ -671,9 +688,11 @@ def run(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913,PLR0915
                 work = Work(
                     node_floats, node_ints, node_nulls, answers, answered, asked, stack_f, stack_i, stack_n, chain
                 )
-            queue, waiting, done, lost, pool, out, out_events = _room_for_key(
-                slot, found, depth, slots, pool, nodes, scalars, queue, waiting, done, lost, out, out_events
-            )
+            rows, depth = _need(slot, found, depth, slots, pool, nodes)
+            if not _is_room(rows, depth, pool, scalars, queue, waiting, done, lost, out, out_events):
+                queue, waiting, done, lost, pool, out, out_events = _room_for_key(
+                    rows, depth, pool, scalars, queue, waiting, done, lost, out, out_events
+                )
             status = _commit(
                 slot, i, found, results, step, tables, events, slots, pool, free, nodes, work, scalars,
                 queue, waiting, done, lost, row, out, out_events,
@@ -688,7 +707,8 @@ def run(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913,PLR0915
                 scalars[AT_SLOT] = slot
                 break
             if within > 0 and slots[slot, STARTED]:
-                timers = _more_timers(timers, scalars)
+                if scalars[TIMER_TAIL] == len(timers):
+                    timers = _more_timers(timers, scalars)
                 timers[scalars[TIMER_TAIL], 0], timers[scalars[TIMER_TAIL], 1] = time + within, slot
                 scalars[TIMER_TAIL] += 1
         if status != DONE:
@@ -696,14 +716,17 @@ def run(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913,PLR0915
         while scalars[TIMER_HEAD] < scalars[TIMER_TAIL] and timers[scalars[TIMER_HEAD], 0] <= mark:
             slot = timers[scalars[TIMER_HEAD], 1]
             scalars[TIMER_HEAD] += 1
-            touched = _room(touched, scalars[TOUCHES] + 1)
+            if scalars[TOUCHES] == len(touched):
+                touched = _room(touched, scalars[TOUCHES] + 1)
             _touch(slot, slots, touched, scalars)
         for place in range(scalars[TOUCHES]):
             slot = touched[place, 0]
             if _times_out(slots[slot, QUEUE], slots[slot, QUEUED], mark, tables, pool):
-                queue, waiting, done, lost, pool, out, out_events = _room_for_key(
-                    slot, 0, 0, slots, pool, nodes, scalars, queue, waiting, done, lost, out, out_events
-                )
+                rows, depth = _need(slot, 0, 0, slots, pool, nodes)
+                if not _is_room(rows, depth, pool, scalars, queue, waiting, done, lost, out, out_events):
+                    queue, waiting, done, lost, pool, out, out_events = _room_for_key(
+                        rows, depth, pool, scalars, queue, waiting, done, lost, out, out_events
+                    )
                 status = _advance(
                     slot, mark, step, tables, slots, pool, free, nodes, scalars,
                     queue, waiting, done, lost, row, out, out_events,
