@@ -17,7 +17,7 @@ from styx_lab.core.batch import Int64s
 from styx_lab.core.keys import KeyIndex
 from styx_lab.core.state import GROUP
 from styx_lab.errors import DataError
-from styx_lab.operators.cep.compiled import kernel
+from styx_lab.operators.cep.compiled import kernel, layout, memory
 from styx_lab.operators.cep.compiled.program import Events
 from styx_lab.operators.cep.compiled.tables import Compiled
 from styx_lab.operators.cep.found import FIRST, Found
@@ -64,9 +64,9 @@ class Matcher:
         """A matcher that has seen nothing."""
         exact = sum(read.kind != "float" for read in compiled.fields)
         functions = len(compiled.functions)
-        scalars = np.zeros(kernel.SCALARS, np.int64)
-        scalars[kernel.NODE_FREE] = -1
-        scalars[kernel.ROUND] = 1
+        scalars = np.zeros(layout.SCALARS, np.int64)
+        scalars[layout.NODE_FREE] = -1
+        scalars[layout.ROUND] = 1
         return cls(
             compiled, where,
             slots=np.zeros((64, 9), np.int64),
@@ -84,12 +84,12 @@ class Matcher:
         )  # fmt: skip
 
     def __len__(self) -> int:
-        return int(self.scalars[kernel.LIVING])
+        return int(self.scalars[layout.LIVING])
 
     @property
     def dropped(self) -> int:
         """How many partial matches were dropped so far, because a key had too many."""
-        return int(self.scalars[kernel.DROPPED])
+        return int(self.scalars[layout.DROPPED])
 
     def run(self, events: Events, can_start: np.ndarray, marks: Int64s, keys: KeyIndex, ask: Ask) -> Found:
         """Take events in order of time, and the watermark steps that release them.
@@ -106,11 +106,11 @@ class Matcher:
         """
         self._slots_for(keys.capacity)
         compiled, scalars = self.compiled, self.scalars
-        scalars[[kernel.EVENT, kernel.STEP_AT, kernel.TOUCHES]] = 0
+        scalars[[layout.EVENT, layout.STEP_AT, layout.TOUCHES]] = 0
         skipped = -1
         parts: list[Found] = []
         while True:
-            scalars[[kernel.OUT, kernel.OUT_EVENTS]] = 0
+            scalars[[layout.OUT, layout.OUT_EVENTS]] = 0
             asked = np.zeros((_ASKED, 3), np.int64)
             (
                 status, self.pool, self.nodes, self.node_floats, self.node_ints, self.node_nulls, self.timers,
@@ -120,11 +120,11 @@ class Matcher:
                 self.nodes, self.node_floats, self.node_ints, self.node_nulls, self.timers, self.touched, scalars,
                 self.answers, self.answered, asked, skipped,
             )  # fmt: skip
-            parts.append(Found(out[: scalars[kernel.OUT]], out_events[: scalars[kernel.OUT_EVENTS]]))
-            if status == kernel.DONE:
+            parts.append(Found(out[: scalars[layout.OUT]], out_events[: scalars[layout.OUT_EVENTS]]))
+            if status == layout.DONE:
                 return _joined(parts)
-            event = int(scalars[kernel.EVENT])
-            if status != kernel.ASKS:
+            event = int(scalars[layout.EVENT])
+            if status != layout.ASKS:
                 raise self._failed(int(status), keys)
             skipped = self._answer(asked, event, int(events.numbers[event]), ask)
 
@@ -133,7 +133,7 @@ class Matcher:
         for function, node, _ in asked[: asked[0, 2]].tolist():
             if self.answered[node + 1, function] == number + 1:
                 continue  # asked by two partial matches that share what they took
-            told = ask(function, number, int(self.scalars[kernel.STEP_AT]), self.taken(node))
+            told = ask(function, number, int(self.scalars[layout.STEP_AT]), self.taken(node))
             if told is None:
                 return event
             self.answers[node + 1, function] = told
@@ -144,17 +144,17 @@ class Matcher:
         """The events up to a node: part and number of each, in order."""
         found = []
         while node >= 0:
-            found.append((int(self.nodes[node, kernel.PART]), int(self.nodes[node, kernel.NUMBER])))
-            node = int(self.nodes[node, kernel.PARENT])
+            found.append((int(self.nodes[node, layout.PART]), int(self.nodes[node, layout.NUMBER])))
+            node = int(self.nodes[node, layout.PARENT])
         return found[::-1]
 
     def _failed(self, status: int, keys: KeyIndex) -> DataError:
-        slot = int(self.scalars[kernel.AT_SLOT])
-        if status == kernel.TOO_MANY:
-            return too_many(keys, slot, int(self.compiled.tables.rules[kernel.MOST]), where=self.where)
+        slot = int(self.scalars[layout.AT_SLOT])
+        if status == layout.TOO_MANY:
+            return too_many(keys, slot, int(self.compiled.tables.rules[layout.MOST]), where=self.where)
         what = (
             "a match has no event of the part to skip to"
-            if status == kernel.MISSED
+            if status == layout.MISSED
             else "a match begins with the event to skip to, which would find it for ever"
         )
         return DataError(
@@ -166,28 +166,28 @@ class Matcher:
 
     def is_due(self, mark: int) -> bool:
         """Whether a key has a timer that a watermark reaches."""
-        head = self.scalars[kernel.TIMER_HEAD]
-        return bool(head < self.scalars[kernel.TIMER_TAIL] and self.timers[head, 0] <= mark)
+        head = self.scalars[layout.TIMER_HEAD]
+        return bool(head < self.scalars[layout.TIMER_TAIL] and self.timers[head, 0] <= mark)
 
     @property
     def timers_set(self) -> int:
         """How many timers there are."""
-        return int(self.scalars[kernel.TIMER_TAIL] - self.scalars[kernel.TIMER_HEAD])
+        return int(self.scalars[layout.TIMER_TAIL] - self.scalars[layout.TIMER_HEAD])
 
     @property
     def taken_events(self) -> int:
         """How many events partial and held back matches have; one that several share is counted once at least."""
-        return int(self.scalars[kernel.NODES])
+        return int(self.scalars[layout.NODES])
 
     def living_nodes(self) -> Int64s:
         """The nodes in use."""
-        nodes = self.nodes[: self.scalars[kernel.NODE_USED]]
-        return np.flatnonzero(nodes[:, kernel.USES] > 0)
+        nodes = self.nodes[: self.scalars[layout.NODE_USED]]
+        return np.flatnonzero(nodes[:, layout.USES] > 0)
 
     def living_slots(self) -> Int64s:
         """The slots that have partial or held back matches, or timers."""
-        busy = np.flatnonzero((self.slots[:, kernel.QUEUED] > 0) | (self.slots[:, kernel.HOLDS] > 0))
-        timers = self.timers[self.scalars[kernel.TIMER_HEAD] : self.scalars[kernel.TIMER_TAIL], 1]
+        busy = np.flatnonzero((self.slots[:, layout.QUEUED] > 0) | (self.slots[:, layout.HOLDS] > 0))
+        timers = self.timers[self.scalars[layout.TIMER_HEAD] : self.scalars[layout.TIMER_TAIL], 1]
         return np.union1d(busy, timers)
 
     def forget(self, slots: Int64s) -> None:
@@ -212,18 +212,18 @@ class Matcher:
                 pl.Series(GROUP, groups[slots], pl.UInt8),
             )
 
-        owner = np.zeros(max(int(self.scalars[kernel.NODE_USED]), 1), np.int64)
+        owner = np.zeros(max(int(self.scalars[layout.NODE_USED]), 1), np.int64)
         tables = {}
-        for name, count, first in (("partials", kernel.QUEUED, kernel.QUEUE), ("held", kernel.HOLDS, kernel.HELD)):
+        for name, count, first in (("partials", layout.QUEUED, layout.QUEUE), ("held", layout.HOLDS, layout.HELD)):
             slots, rows = self._rows(count, first)
             pool = self.pool[rows]
-            owner[pool[pool[:, kernel.NODE] >= 0, kernel.NODE]] = slots[pool[:, kernel.NODE] >= 0]
+            owner[pool[pool[:, layout.NODE] >= 0, layout.NODE]] = slots[pool[:, layout.NODE] >= 0]
             tables[name] = (slots, pool)
         living = self.living_nodes()
         # A parent stands before its children: it took an earlier event.
-        living = living[np.lexsort((living, self.nodes[living, kernel.DEPTH], self.nodes[living, kernel.SEQUENCE]))]
+        living = living[np.lexsort((living, self.nodes[living, layout.DEPTH], self.nodes[living, layout.SEQUENCE]))]
         for node in living[::-1].tolist():
-            parent = self.nodes[node, kernel.PARENT]
+            parent = self.nodes[node, layout.PARENT]
             if parent >= 0:
                 owner[parent] = owner[node]
         place = np.full(len(owner) + 1, -1, np.int64)
@@ -234,30 +234,30 @@ class Matcher:
                 owner[living],
                 {
                     "_node": np.arange(len(living)),
-                    "_parent": place[nodes[:, kernel.PARENT]],
-                    "_number": nodes[:, kernel.NUMBER],
-                    "_part": nodes[:, kernel.PART],
-                    "_sequence": nodes[:, kernel.SEQUENCE],
+                    "_parent": place[nodes[:, layout.PARENT]],
+                    "_number": nodes[:, layout.NUMBER],
+                    "_part": nodes[:, layout.PART],
+                    "_sequence": nodes[:, layout.SEQUENCE],
                 },
             )
         }
         for name, (slots, pool) in tables.items():
             columns = {
                 "_place": _places(slots),
-                "_id": pool[:, kernel.ID],
-                "_state": pool[:, kernel.STATE],
-                "_node": place[pool[:, kernel.NODE]],
-                "_start": pool[:, kernel.START],
-                "_last": pool[:, kernel.LAST],
+                "_id": pool[:, layout.ID],
+                "_state": pool[:, layout.STATE],
+                "_node": place[pool[:, layout.NODE]],
+                "_start": pool[:, layout.START],
+                "_last": pool[:, layout.LAST],
             }
             made[name] = keyed(slots, columns)
-        timers = self.timers[self.scalars[kernel.TIMER_HEAD] : self.scalars[kernel.TIMER_TAIL]]
+        timers = self.timers[self.scalars[layout.TIMER_HEAD] : self.scalars[layout.TIMER_TAIL]]
         made["timers"] = keyed(timers[:, 1], {"_at": timers[:, 0], "_turn": np.arange(len(timers))})
         return made
 
     def meta(self) -> dict[str, int]:
         """What belongs to no key."""
-        return {"next_id": int(self.scalars[kernel.NEXT_ID]), "dropped": self.dropped}
+        return {"next_id": int(self.scalars[layout.NEXT_ID]), "dropped": self.dropped}
 
     def restore(
         self,
@@ -274,7 +274,7 @@ class Matcher:
             reads: the floats, whole numbers and nulls of events by number: what look-backs read.
         """
         scalars = self.scalars
-        scalars[kernel.NEXT_ID], scalars[kernel.DROPPED] = meta["next_id"], meta["dropped"]
+        scalars[layout.NEXT_ID], scalars[layout.DROPPED] = meta["next_id"], meta["dropped"]
         saved = tables["nodes"].sort("_node")
         count = saved.height
         room = max(64, 2 * count)
@@ -283,8 +283,8 @@ class Matcher:
         place = np.full(int(names.max()) + 2 if count else 1, -1, np.int64)
         place[names] = np.arange(count)
         parents = place[saved["_parent"].to_numpy()]
-        columns = {kernel.PARENT: parents}
-        for column, name in ((kernel.NUMBER, "_number"), (kernel.PART, "_part"), (kernel.SEQUENCE, "_sequence")):
+        columns = {layout.PARENT: parents}
+        for column, name in ((layout.NUMBER, "_number"), (layout.PART, "_part"), (layout.SEQUENCE, "_sequence")):
             columns[column] = saved[name].to_numpy()
         for column, values in columns.items():
             self.nodes[:count, column] = values
@@ -292,24 +292,24 @@ class Matcher:
         for node, parent in enumerate(parents.tolist()):
             if parent >= 0:
                 depth[node] = depth[parent] + 1
-        self.nodes[:count, kernel.DEPTH] = depth
-        np.add.at(self.nodes[:, kernel.USES], parents[parents >= 0], 1)
-        scalars[[kernel.NODE_USED, kernel.NODES]] = count
-        scalars[kernel.DEEPEST] = depth.max(initial=0)
+        self.nodes[:count, layout.DEPTH] = depth
+        np.add.at(self.nodes[:, layout.USES], parents[parents >= 0], 1)
+        scalars[[layout.NODE_USED, layout.NODES]] = count
+        scalars[layout.DEEPEST] = depth.max(initial=0)
         for name in ("node_floats", "node_ints", "node_nulls"):
             old = getattr(self, name)
             setattr(self, name, np.zeros((room, old.shape[1]), old.dtype))
         self.answers = np.zeros((room + 1, self.answers.shape[1]), np.int64)
         self.answered = np.zeros((room + 1, self.answered.shape[1]), np.int64)
         if self.compiled.fields:
-            self.node_floats[:count], self.node_ints[:count], self.node_nulls[:count] = reads(columns[kernel.NUMBER])
-        for name, column in (("partials", kernel.QUEUE), ("held", kernel.HELD)):
+            self.node_floats[:count], self.node_ints[:count], self.node_nulls[:count] = reads(columns[layout.NUMBER])
+        for name, column in (("partials", layout.QUEUE), ("held", layout.HELD)):
             self._put_back(tables[name], column, place, keys)
         timers = tables["timers"].sort("_at", "_turn", maintain_order=True)
         slots = keys.slots(timers)
         self.timers = np.zeros((max(64, 2 * timers.height), 2), np.int64)
         self.timers[: timers.height, 0], self.timers[: timers.height, 1] = timers["_at"].to_numpy(), slots
-        scalars[kernel.TIMER_TAIL] = timers.height
+        scalars[layout.TIMER_TAIL] = timers.height
         self._slots_for(keys.capacity)
 
     def _slots_for(self, capacity: int) -> None:
@@ -333,11 +333,11 @@ class Matcher:
                 table["_last"].to_numpy()[order],
             ]
         ).astype(np.int64)
-        used = rows[:, kernel.NODE]
-        np.add.at(self.nodes[:, kernel.USES], used[used >= 0], 1)
-        self.pool = kernel.put_back(rows, slots, column, self.slots, self.pool, self.free, self.scalars)
-        if column == kernel.QUEUE:
-            self.scalars[kernel.LIVING] = int((used >= 0).sum())
+        used = rows[:, layout.NODE]
+        np.add.at(self.nodes[:, layout.USES], used[used >= 0], 1)
+        self.pool = memory.put_back(rows, slots, column, self.slots, self.pool, self.free, self.scalars)
+        if column == layout.QUEUE:
+            self.scalars[layout.LIVING] = int((used >= 0).sum())
 
 
 def _places(slots: Int64s) -> Int64s:

@@ -23,7 +23,7 @@ from styx_lab.flow.steps import Detect
 from styx_lab.flow.steps.detect import TIMED_OUT
 from styx_lab.flow.types import StreamType
 from styx_lab.operators.cep.automaton.build import build_automaton
-from styx_lab.operators.cep.compiled import kernel
+from styx_lab.operators.cep.compiled import layout
 from styx_lab.operators.cep.compiled.arrivals import Waiting
 from styx_lab.operators.cep.compiled.functions import Functions
 from styx_lab.operators.cep.compiled.matcher import Matcher
@@ -245,7 +245,7 @@ class DetectOperator(Operator):
         matcher, waiting = self._matcher, self._waiting
         needed = len(waiting) + matcher.taken_events
         if len(self._rows) > 2 * needed + _MANY_ROWS:
-            taken = matcher.nodes[matcher.living_nodes(), kernel.NUMBER]
+            taken = matcher.nodes[matcher.living_nodes(), layout.NUMBER]
             self._rows.keep(np.concatenate([waiting.events.numbers, np.unique(taken)]))
         if len(self._keys) > 2 * (needed + matcher.timers_set) + _MANY:
             slots = np.union1d(waiting.events.slots, matcher.living_slots())

@@ -21,7 +21,7 @@ from styx_lab.flow.expression import Expression
 from styx_lab.flow.pattern.conditions import Both, Call, Condition, Either, Negated, Where
 from styx_lab.flow.pattern.lookback import Lookback, folds_of
 from styx_lab.operators.cep.automaton.states import Automaton
-from styx_lab.operators.cep.compiled.kernel import NO_ID, Tables
+from styx_lab.operators.cep.compiled.layout import NO_ID, Tables
 from styx_lab.operators.cep.compiled.program import Code, Op, code_of
 from styx_lab.operators.cep.compiled.texts import Texts
 
