@@ -9,3 +9,7 @@ def rises(event, match):
 
 def declined(event, match):
     return event["status"] == "declined" and len(match["a"]) < 3
+
+
+def ends(event, match):
+    return event["tries"] == 3 and len(match["a"]) > 0

@@ -18,7 +18,7 @@ from tests.cep.every_kind import COLUMNS, compiled, scripts, step_of, told
 from tests.cep.kit import Script, batch
 
 PATTERN = (
-    Pattern.begin("a").where(asked.declined).one_or_more().until(asked.rises)
+    Pattern.begin("a").where(asked.declined).one_or_more().until(asked.ends)
     .not_followed_by("no").where(asked.declined).where(asked.rises)
     .followed_by_any("b").where(asked.rises).within("60ms")
 )  # fmt: skip
