@@ -17,9 +17,11 @@ from styx_lab.models.native.kinds import (
     general_regression_model,
     mining_model,
     naive_bayes_model,
+    neural_network,
     regression_model,
     rule_set_model,
     scorecard,
+    support_vector_machine_model,
     tree_model,
 )
 from styx_lab.models.native.prediction import Prediction
@@ -42,9 +44,11 @@ KINDS: Final[dict[str, Kind]] = {
     "GeneralRegressionModel": Kind(general_regression_model.GRAMMAR, general_regression_model.compile_model),
     "MiningModel": Kind(mining_model.GRAMMAR, mining_model.compile_model),
     "NaiveBayesModel": Kind(naive_bayes_model.GRAMMAR, naive_bayes_model.compile_model),
+    "NeuralNetwork": Kind(neural_network.GRAMMAR, neural_network.compile_model),
     "RegressionModel": Kind(regression_model.GRAMMAR, regression_model.compile_model),
     "RuleSetModel": Kind(rule_set_model.GRAMMAR, rule_set_model.compile_model),
     "Scorecard": Kind(scorecard.GRAMMAR, scorecard.compile_model),
+    "SupportVectorMachineModel": Kind(support_vector_machine_model.GRAMMAR, support_vector_machine_model.compile_model),
     "TreeModel": Kind(tree_model.GRAMMAR, tree_model.compile_model),
 }
 """The kinds by the name of their element."""

@@ -132,9 +132,10 @@ class _Sums:
         products: dict[str, Numbers] = {}
         for name, cells in self._cells.items():
             product: Numbers = np.ones(1, dtype=self._kind)
-            for cell in cells:
+            # A factor of another value makes the whole nothing, even where a covariate has no number.
+            for cell in sorted(cells, key=lambda each: each.power is None):
                 values, wrong = self._value(cell, scope)
-                product = product * values
+                product = product * values if cell.power is not None else np.where(values == 0, values, product)
                 errors = first_error(errors, wrong)
             products[name] = product
         sums: dict[str, Numbers] = {}
