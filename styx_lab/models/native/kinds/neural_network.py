@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 import numpy.typing as npt
 
-from styx_lab.models.native.column import Bools, Codes, Column, first_error
+from styx_lab.models.native.column import Bools, Codes, Column, first_error, where_error
 from styx_lab.models.native.grammar import EXPRESSIONS, MODEL_ATTRIBUTES, MODEL_CHILDREN, Grammar
 from styx_lab.models.native.kinds.regression_model import exponential, highest, softmax
 from styx_lab.models.native.place import child, children, choice, number, optional_number, refuse, required
@@ -256,23 +256,29 @@ def _regression(
         raise refuse(outputs[1], "a network of several targets is not supported")
     at, found = _output(outputs[0], places)
     data_type = "float" if setting.single else "double"
-    if local_name(found) == "FieldRef":
-        invert: Callable[[Numbers], Numbers] = lambda values: values  # noqa: E731
-    elif local_name(found) == "NormContinuous":
+    invert: Callable[[Numbers], tuple[Numbers, Bools]] | None = None
+    if local_name(found) == "NormContinuous":
         invert = _invert(found, network.kind)
-    else:
+    elif local_name(found) != "FieldRef":
         raise refuse(found, "the expression is not supported in an output of a network")
 
     def evaluate(scope: Scope) -> Prediction:
         table, missing, errors = network.evaluate(scope)
-        with np.errstate(all="ignore"):
-            return Prediction(Column(data_type, invert(table[:, at]), missing, errors))
+        values = table[:, at]
+        if invert is not None:
+            with np.errstate(all="ignore"):
+                values, outside = invert(values)
+            if missing is not None:
+                outside = outside & ~missing
+            text = scope.rows.error("the network's answer is outside what its NormContinuous knows")
+            errors = first_error(errors, where_error(outside, text))
+        return Prediction(Column(data_type, values, missing, errors))
 
     return evaluate
 
 
-def _invert(node: Element, kind: Any) -> Callable[[Numbers], Numbers]:
-    """From a normalized value back to the target's."""
+def _invert(node: Element, kind: Any) -> Callable[[Numbers], tuple[Numbers, Bools]]:
+    """From a normalized value back to the target's, and where it is outside of what is known."""
     points = [(number(each, "norm"), number(each, "orig")) for each in children(node, "LinearNorm")]
     if len(points) < 2:
         raise refuse(node, "a NormContinuous has two LinearNorms or more", len(points))
@@ -281,11 +287,12 @@ def _invert(node: Element, kind: Any) -> Callable[[Numbers], Numbers]:
         raise refuse(node, "norms that do not grow are not supported in an output of a network")
     origs = np.array([orig for _, orig in points])
 
-    def invert(values: Numbers) -> Numbers:
+    def invert(values: Numbers) -> tuple[Numbers, Bools]:
         place = np.clip(np.searchsorted(norms, values, side="right") - 1, 0, len(norms) - 2)
         low, high = norms[place], norms[place + 1]
         scaled = (values - low) / (high - low) * (origs[place + 1] - origs[place]) + origs[place]
-        return np.asarray(scaled.astype(kind))
+        inside = (values >= norms[0]) & (values <= norms[-1])
+        return scaled.astype(kind), np.asarray(~inside)
 
     return invert
 
