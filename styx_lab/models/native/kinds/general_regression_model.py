@@ -28,9 +28,11 @@ __all__ = ["GRAMMAR", "compile_model"]
 
 GRAMMAR: Final[Grammar] = {
     "GeneralRegressionModel": (
-        f"{MODEL_ATTRIBUTES} modelType targetVariableName targetReferenceCategory cumulativeLink linkFunction "
-        "linkParameter distribution distParameter trialsVariable trialsValue offsetVariable offsetValue modelDF "
-        "x-mathContext",
+        (
+            f"{MODEL_ATTRIBUTES} modelType targetVariableName targetReferenceCategory cumulativeLink linkFunction "
+            "linkParameter distribution distParameter trialsVariable trialsValue offsetVariable offsetValue modelDF "
+            "x-mathContext"
+        ),
         f"{MODEL_CHILDREN} ParameterList FactorList CovariateList PPMatrix PCovMatrix ParamMatrix",
     ),
     "ParameterList": ("", "Parameter"),

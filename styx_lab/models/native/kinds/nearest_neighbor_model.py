@@ -30,8 +30,10 @@ __all__ = ["GRAMMAR", "compile_model"]
 GRAMMAR: Final[Grammar] = {
     **MEASURES,
     "NearestNeighborModel": (
-        f"{MODEL_ATTRIBUTES} numberOfNeighbors continuousScoringMethod categoricalScoringMethod instanceIdVariable "
-        "threshold x-mathContext",
+        (
+            f"{MODEL_ATTRIBUTES} numberOfNeighbors continuousScoringMethod categoricalScoringMethod instanceIdVariable "
+            "threshold x-mathContext"
+        ),
         f"{MODEL_CHILDREN} TrainingInstances ComparisonMeasure KNNInputs",
     ),
     "TrainingInstances": ("isTransformed recordCount fieldCount", "InstanceFields InlineTable"),
@@ -109,7 +111,9 @@ def compile_model(node: Element, setting: Setting) -> Callable[[Scope], Predicti
     threshold = number(node, "threshold", 0.001)
     compared = [read_compared(each, "fieldWeight", measure) for each in inputs]
     model = _Neighbors(measure, fields, compared, points, tuple(each or "" for each in ids), count, threshold)
-    if measure.similar and "weighted" in (node.get("continuousScoringMethod", "") + node.get("categoricalScoringMethod", "")):
+    if measure.similar and "weighted" in (
+        node.get("continuousScoringMethod", "") + node.get("categoricalScoringMethod", "")
+    ):
         raise refuse(node, "a weighted answer needs a distance, not a similarity")
     if setting.function == "regression":
         method = choice(node, "continuousScoringMethod", _NUMBERS, "average")

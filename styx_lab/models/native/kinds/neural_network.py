@@ -29,8 +29,10 @@ __all__ = ["GRAMMAR", "compile_model"]
 
 GRAMMAR: Final[Grammar] = {
     "NeuralNetwork": (
-        f"{MODEL_ATTRIBUTES} activationFunction normalizationMethod threshold width altitude numberOfLayers "
-        "x-mathContext",
+        (
+            f"{MODEL_ATTRIBUTES} activationFunction normalizationMethod threshold width altitude numberOfLayers "
+            "x-mathContext"
+        ),
         f"{MODEL_CHILDREN} NeuralInputs NeuralLayer NeuralOutputs",
     ),
     "NeuralInputs": ("numberOfInputs", "NeuralInput"),
@@ -172,7 +174,9 @@ def _derive(node: Element, setting: Setting) -> Expression:
 def _read_layer(node: Element, network: Element, places: dict[str, int], kind: Any) -> _Layer:
     source = node if node.get("activationFunction") is not None else network
     function = choice(source, "activationFunction", _FUNCTIONS)
-    method = choice(node if node.get("normalizationMethod") is not None else network, "normalizationMethod", _METHODS, "none")
+    method = choice(
+        node if node.get("normalizationMethod") is not None else network, "normalizationMethod", _METHODS, "none"
+    )
 
     def inherited(each: Element, name: str, default: float | None) -> Any:
         for one in (each, node, network):

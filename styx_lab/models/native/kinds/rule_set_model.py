@@ -122,7 +122,7 @@ class _RuleSet:
         rows = scope.rows
         fired, errors = self._fire(scope)
         confidences, best, winner = self._choose(fired)
-        nobody = ~fired.any(axis=1)
+        nobody: Bools = np.asarray(~fired.any(axis=1))
         failed: Codes | None = None
         if nobody.any():
             if self._default is None:
@@ -137,9 +137,7 @@ class _RuleSet:
         target = Column(
             self._labels.type, self._labels.values[best], None, errors, self._labels.words
         )  # a row of no rules has an error or the default
-        classes = Classes(
-            self._scores, confidences, "confidence", errors=failed, gives=("confidence",)
-        )
+        classes = Classes(self._scores, confidences, "confidence", errors=failed, gives=("confidence",))
         words = tuple(each.id for each in self._rules) or ("",)
         ids = Column("string", winner.astype(np.int32), nobody if nobody.any() else None, None, words)
         return Prediction(target, classes, {"entityId#1": ids})
@@ -159,9 +157,7 @@ class _RuleSet:
             fired[:, at] = true
         return fired, errors
 
-    def _choose(
-        self, fired: Bools
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def _choose(self, fired: Bools) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Each class's confidence, the class that is chosen, and the rule that stands for it."""
         height, count = fired.shape
         shape = (height, len(self._scores))

@@ -1,7 +1,7 @@
 """SupportVectorMachineModel: sums of kernels between a row and the support vectors, one machine a class or a pair.
 
-Law: a missing field is an error of the row. Of two classes the one whose machine says less than the threshold wins; among
-classes with the same votes, the one that was voted for first.
+Law: a missing field is an error of the row. Of two classes the one whose machine says less than the threshold
+wins; among classes with the same votes, the one that was voted for first.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class _Vectors:
                 coefficient = kind(number(each, "coefficient"))
                 self._fields.append((required(each, "name"), required(each, "value"), coefficient))
         self.index: dict[str, int] = {}
-        table = []
+        table: list[list[float]] = []
         for each in children(node, "VectorInstance"):
             array = next((one for one in each if local_name(one) in ("Array", "REAL-SparseArray")), None)
             if array is None:
