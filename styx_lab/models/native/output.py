@@ -129,6 +129,8 @@ def _feature(prediction: Prediction, key: str, rows: Rows) -> Column:
 
 def _of_class(prediction: Prediction, feature: str, value: str | None, rows: Rows) -> Column:
     classes = prediction.classes
+    if classes is not None and feature not in classes.gives:
+        classes = None
     if value is not None or classes is None:
         if classes is None:
             return _feature(prediction, f"{feature}({value})", rows)

@@ -25,6 +25,7 @@ class Classes:
         kind: what the values are: `probability`, or `combined` from several models, which has no confidences.
         confidences: the same for confidences, if the model has them.
         errors: where a row has no such values, and why.
+        gives: what outputs may ask for; the rest is an error of the row.
     """
 
     names: tuple[str, ...]
@@ -32,6 +33,7 @@ class Classes:
     kind: str = "probability"
     confidences: npt.NDArray[np.float64] | None = None
     errors: Codes | None = None
+    gives: tuple[str, ...] = ("probability", "confidence")
 
     def index(self, name: str) -> int | None:
         """Where a class stands; a number is the same however it is written."""
