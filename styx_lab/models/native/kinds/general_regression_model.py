@@ -1,4 +1,4 @@
-"""GeneralRegressionModel: linear predictors of factors and covariates, and the link that makes a mean or shares of them.
+"""GeneralRegressionModel: linear predictors of factors and covariates, and links that make means or shares of them.
 
 Law: a parameter's value is the product of its cells; a row in which a predictor of any cell is missing has no answer.
 """

@@ -52,6 +52,9 @@ class Compared:
 
     def apart(self, values: Numbers, point: Numbers) -> Numbers:
         """How far values are from a point, before the measure."""
+        return np.asarray(self._apart(values, point))
+
+    def _apart(self, values: Numbers, point: Numbers) -> Any:
         if self.function == "delta":
             return np.where(values == point, values.dtype.type(0.0), values.dtype.type(1.0))
         if self.function == "equal":
@@ -166,7 +169,7 @@ def read_measure(node: Element) -> Measure:
         if not power > 0:
             raise refuse(found[0], "p-parameter is greater than 0", power)
         return Measure(name, False, function, power)
-    cells = {
+    cells: tuple[float, ...] | None = {
         "simpleMatching": (1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0),
         "jaccard": (0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0),
         "tanimoto": (1.0, 0.0, 0.0, 1.0, 1.0, 2.0, 2.0, 1.0),

@@ -122,7 +122,7 @@ class _RuleSet:
         rows = scope.rows
         fired, errors = self._fire(scope)
         confidences, best, winner = self._choose(fired)
-        nobody = ~fired.any(axis=1)
+        nobody: Bools = np.asarray(~fired.any(axis=1))
         failed: Codes | None = None
         if nobody.any():
             if self._default is None:

@@ -28,8 +28,10 @@ __all__ = ["GRAMMAR", "compile_model"]
 
 GRAMMAR: Final[Grammar] = {
     "Scorecard": (
-        f"{MODEL_ATTRIBUTES} initialScore useReasonCodes reasonCodeAlgorithm baselineScore baselineMethod "
-        "x-mathContext",
+        (
+            f"{MODEL_ATTRIBUTES} initialScore useReasonCodes reasonCodeAlgorithm baselineScore baselineMethod "
+            "x-mathContext"
+        ),
         f"{MODEL_CHILDREN} Characteristics",
     ),
     "Characteristics": ("", "Characteristic"),
@@ -163,9 +165,7 @@ class _Scorecard:
             if each.reason is not None:
                 reason = np.where(hit, self._reasons.index(each.reason), reason)
             elif hit.any():
-                errors = first_error(
-                    errors, where_error(hit, rows.error("an attribute of the scorecard has no reason"))
-                )
+                errors = first_error(errors, where_error(hit, rows.error("an attribute has no reason code")))
         return points, reason, first_error(errors, _nothing(still, rows))
 
     def _complex(self, expression: Expression, hit: Bools, scope: Scope) -> tuple[npt.NDArray[Any], Codes | None]:
