@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from styx_lab.models.export import export_pipeline
     from styx_lab.models.guard import PmmlLimits, check_pmml
     from styx_lab.models.java import Java, find_java, use_java
+    from styx_lab.models.native_scorer import NativeScorer
     from styx_lab.models.pypmml_scorer import PypmmlScorer
     from styx_lab.models.report import FeatureReport, ModelReport
     from styx_lab.models.scorers import ENGINES, open_scorer
@@ -23,6 +24,7 @@ __all__ = [
     "FeatureReport",
     "Java",
     "ModelReport",
+    "NativeScorer",
     "PmmlLimits",
     "PmmlSummary",
     "PypmmlScorer",
@@ -40,6 +42,7 @@ _PLACES: Final = {
     "FeatureReport": "report",
     "Java": "java",
     "ModelReport": "report",
+    "NativeScorer": "native_scorer",
     "PmmlLimits": "guard",
     "PmmlSummary": "summary",
     "PypmmlScorer": "pypmml_scorer",

@@ -151,12 +151,26 @@ class _Tree:
     def start(self, tag: str, attributes: Mapping[str, str]) -> Element:
         self._depth += 1
         self._elements += 1
-        self._segments += tag.endswith("}Segment") or tag == "Segment"
+        self._segments += tag.endswith("Segment")
+        limits = self._limits
+        if (
+            self._depth > limits.depth
+            or self._elements > limits.elements
+            or self._segments > limits.segments
+            or len(attributes) > limits.attributes
+        ):
+            self._refuse(len(attributes))
+        element = self._builder.start(tag, dict(attributes))
+        element.line = self.expat.CurrentLineNumber  # type: ignore[attr-defined]
+        return element
+
+    def _refuse(self, attributes: int) -> None:
+        """Say which limit a file is beyond."""
         for count, most, what in (
             (self._depth, self._limits.depth, "is nested deeper than {:,} elements"),
             (self._elements, self._limits.elements, "has more than {:,} elements"),
             (self._segments, self._limits.segments, "has more than {:,} segments"),
-            (len(attributes), self._limits.attributes, "has an element with more than {:,} attributes"),
+            (attributes, self._limits.attributes, "has an element with more than {:,} attributes"),
         ):
             if count > most:
                 raise ModelError(
@@ -164,9 +178,6 @@ class _Tree:
                     where=self._where,
                     hint="train a smaller model, or pass wider PmmlLimits",
                 )
-        element = self._builder.start(tag, dict(attributes))
-        element.line = self.expat.CurrentLineNumber  # type: ignore[attr-defined]
-        return element
 
     def end(self, tag: str) -> Element:
         self._depth -= 1

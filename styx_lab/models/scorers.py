@@ -21,7 +21,13 @@ def _pypmml(name: str, pmml: bytes) -> Scorer:
     return PypmmlScorer(name, pmml)
 
 
-_OPEN: Final[dict[str, Callable[[str, bytes], Scorer]]] = {"pypmml": _pypmml}
+def _native(name: str, pmml: bytes) -> Scorer:
+    from styx_lab.models.native_scorer import NativeScorer
+
+    return NativeScorer(name, pmml)
+
+
+_OPEN: Final[dict[str, Callable[[str, bytes], Scorer]]] = {"native": _native, "pypmml": _pypmml}
 ENGINES: Final = tuple(_OPEN)
 """The evaluators of PMML that can be asked for by name."""
 
@@ -33,7 +39,7 @@ def open_scorer(record: ModelRecord, engine: str = "pypmml") -> Scorer:
     >>> open_scorer(record, engine="abacus")
     Traceback (most recent call last):
         ...
-    styx_lab.errors.ModelError: model 'fraud@3': unknown engine; got 'abacus'. Try: one of pypmml
+    styx_lab.errors.ModelError: model 'fraud@3': unknown engine; got 'abacus'. Try: one of native, pypmml
 
     Args:
         record: the model as the store keeps it.

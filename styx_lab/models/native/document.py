@@ -28,7 +28,7 @@ from styx_lab.models.native.transformations import DefinedFunction, Library, com
 from styx_lab.models.native.values import cast, is_known_type
 from styx_lab.models.summary import local_name
 
-__all__ = ["Document", "load"]
+__all__ = ["Document", "compile_tree", "load"]
 
 _FUNCTIONS = ("regression", "classification", "clustering", "mixed")
 
@@ -78,7 +78,15 @@ def load(pmml: bytes, *, name: str = "model", limits: PmmlLimits | None = None) 
     Raises:
         ModelError: when it is refused; the message names the model, the element and its line.
     """
-    root = parse_pmml(pmml, name=name, limits=limits or PmmlLimits())
+    return compile_tree(parse_pmml(pmml, name=name, limits=limits or PmmlLimits()), name=name)
+
+
+def compile_tree(root: Element, *, name: str) -> Document:
+    """Compile a file that the guard has parsed.
+
+    Raises:
+        ModelError: as `load`.
+    """
     try:
         return _compile(root, name)
     except ModelError as error:

@@ -33,11 +33,13 @@ class RawColumn:
         column: its values; where one cannot be read, the `misread` mask is set and the value means nothing.
         misread: where there is a value that is not of the type.
         given: the text of a value, by row, for messages.
+        read: whether values were read from something else, so that some may be NaN.
     """
 
     column: Column
     misread: Bools | None
     given: Callable[[int], str]
+    read: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,13 @@ class MiningField:
         column = raw.column
         data = self.data
         assert data is not None
-        if raw.misread is None and data.plain and self.missing != "returnInvalid" and self.outliers == "asIs":
+        if (
+            raw.misread is None
+            and not raw.read
+            and data.plain
+            and self.missing != "returnInvalid"
+            and self.outliers == "asIs"
+        ):
             return self._fill(column)
         missing, valid = _status(data, column, raw.misread)
         invalid = ~valid & ~missing
@@ -155,7 +163,7 @@ class MiningField:
         return Column(column.type, values, column.missing, column.errors)
 
     def _fill(self, column: Column) -> Column:
-        if column.missing is None or self.missing_replacement is None:
+        if column.missing is None or self.missing_replacement is None or self.missing == "returnInvalid":
             return column
         return pick(column.missing, self.missing_replacement, column)
 
@@ -343,7 +351,7 @@ def _convert(data: DataField, series: pl.Series) -> RawColumn:
             values.append(None)
             misread[row] = True
     column = column_of(data.type, values)
-    return RawColumn(column, misread if misread.any() else None, _shower(series))
+    return RawColumn(column, misread if misread.any() else None, _shower(series), read=True)
 
 
 def _read(data_type: str, value: Any) -> Any:

@@ -127,11 +127,16 @@ def _with_priors(prediction: Prediction, treatment: Target, field: DataField | N
     names = prediction.classes.names if prediction.classes is not None else tuple(shares)
     names = (*names, *(name for name in shares if name not in names))
     values = np.zeros((height, len(names)))
-    if prediction.classes is not None:
-        values[:, : len(prediction.classes.names)] = prediction.classes.values
+    confidences = np.zeros((height, len(names)))
+    errors = None
     where = np.broadcast_to(missing, (height,))
-    values[where] = [shares.get(name, 0.0) for name in names]
-    classes = Classes(names, values, confidences=None)
+    if prediction.classes is not None:
+        given = prediction.classes
+        values[:, : len(given.names)] = given.values
+        confidences[:, : len(given.names)] = given.values if given.confidences is None else given.confidences
+        errors = None if given.errors is None else np.where(where, np.int32(0), given.errors)
+    values[where] = confidences[where] = [shares.get(name, 0.0) for name in names]
+    classes = Classes(names, values, confidences=confidences, errors=errors)
     target = pick(where, guess, cast(prediction.target, data_type, rows))
     # What a default has no answer to, and an output asks for, is an error of its row.
     features = {}

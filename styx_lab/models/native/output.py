@@ -116,6 +116,8 @@ def _from_prediction(node: Element, feature: str, treatment: Target | None) -> C
 def _feature(prediction: Prediction, key: str, rows: Rows) -> Column:
     found = prediction.features.get(key)
     if found is not None:
+        if prediction.always_entity and key.startswith("entityId"):
+            return found
         return Column(
             found.type, found.values, either(found.missing, prediction.target.missing), found.errors, found.words
         )
@@ -133,6 +135,8 @@ def _of_class(prediction: Prediction, feature: str, value: str | None, rows: Row
         if classes is None:
             return _feature(prediction, f"{feature}({value})", rows)
         return prediction.of_class(feature, value or "", rows)
+    if feature == "confidence" and classes.kind == "combined":
+        return prediction.of_class(feature, "", rows)
     # Without a class, that of the class that is predicted.
     target = cast(prediction.target, "string", rows)
     table = classes.confidences if feature == "confidence" and classes.confidences is not None else classes.values
@@ -140,7 +144,10 @@ def _of_class(prediction: Prediction, feature: str, value: str | None, rows: Row
     chosen = at[target.values.astype(np.int64, copy=False)]
     chosen = np.broadcast_to(chosen, (len(table),))
     values = np.where(chosen < 0, 0.0, table[np.arange(len(table)), chosen])
-    return Column("double", values, target.missing, first_error(target.errors, classes.errors))
+    errors = classes.errors
+    if errors is not None and target.missing is not None:
+        errors = np.where(target.missing, np.int32(0), errors)
+    return Column("double", values, target.missing, first_error(target.errors, errors))
 
 
 def _shown(prediction: Prediction, treatment: Target | None, rows: Rows) -> Column:

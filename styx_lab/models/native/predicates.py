@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from xml.etree.ElementTree import Element
 
@@ -60,7 +61,7 @@ class Truth:
         return np.broadcast_to(self.values == TRUE, (height,))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Predicate:
     """A compiled predicate.
 
@@ -106,17 +107,21 @@ def compile_predicate(node: Element, data_fields: Mapping[str, DataField]) -> Pr
 
 
 def _simple(node: Element, data_fields: Mapping[str, DataField]) -> Predicate:
-    name, operator = required(node, "field"), choice(node, "operator", OPERATORS)
-    text = node.get("value", "")
-    if operator not in ("isMissing", "isNotMissing"):
+    name, operator, text = node.get("field"), node.get("operator"), node.get("value")
+    if name is None or operator not in OPERATORS or (text is None and operator in _COMPARE):
+        required(node, "field")
+        choice(node, "operator", OPERATORS)
         required(node, "value")
+        raise refuse(node, "the predicate is not supported")
+    test = (name, operator, text or "")
+    return Predicate(partial(_evaluate_simple, test, data_fields), test, test)
+
+
+def _evaluate_simple(test: tuple[str, str, str], data_fields: Mapping[str, DataField], variables: Variables) -> Truth:
+    name, operator, text = test
     data = data_fields.get(name)
     order = data.valid if data is not None and data.optype == "ordinal" and data.type == "string" else None
-
-    def evaluate(variables: Variables) -> Truth:
-        return simple_truth(variables.column(name), operator, text, order, variables.rows)
-
-    return Predicate(evaluate, ("simple", name, operator, text), (name, operator, text))
+    return simple_truth(variables.column(name), operator, text, order, variables.rows)
 
 
 def simple_truth(column: Column, operator: str, text: str, order: tuple[Any, ...] | None, rows: Rows) -> Truth:

@@ -22,7 +22,7 @@ class Classes:
     Attributes:
         names: the classes as text, in the model's order.
         values: (rows, classes) float64: probabilities, votes or distances.
-        kind: what the values are: `probability`, `vote`, ...
+        kind: what the values are: `probability`, or `combined` from several models, which has no confidences.
         confidences: the same for confidences, if the model has them.
         errors: where a row has no such values, and why.
         gives: what outputs may ask for; the rest is an error of the row.
@@ -61,6 +61,7 @@ class Prediction:
         classes: for a classifier.
         features: further answers by `feature` or `feature(value)` or `feature#rank`, as outputs ask for them.
         further: the predictions of further targets, by field.
+        always_entity: whether `entityId` is told in rows without a prediction too.
         carried: outputs of models inside this one that are part of its answer.
     """
 
@@ -69,6 +70,7 @@ class Prediction:
     features: dict[str, Column] = field(default_factory=dict)
     further: dict[str, Column] = field(default_factory=dict)
     carried: dict[str, Column] = field(default_factory=dict)
+    always_entity: bool = False
 
     @property
     def errors(self) -> Codes | None:
@@ -84,6 +86,8 @@ class Prediction:
         classes = self.classes
         if classes is None:
             return Column.failed(rows.error(f"the model gives no {feature}"))
+        if feature == "confidence" and classes.kind == "combined":
+            return Column.failed(rows.error("the model gives no confidence"))
         table = classes.confidences if feature == "confidence" and classes.confidences is not None else classes.values
         at = classes.index(name)
         values = np.zeros(len(table)) if at is None else table[:, at]

@@ -188,7 +188,7 @@ def cast(column: Column, data_type: str, rows: Rows) -> Column:
     if data_type == "integer" and column.type in ("double", "float"):
         numbers = column.numbers
         with np.errstate(invalid="ignore"):
-            bad = ~((numbers == np.floor(numbers)) & (np.abs(numbers) <= _LARGEST + 1))
+            bad = ~((numbers == np.floor(numbers)) & (numbers <= _LARGEST) & (numbers >= -_LARGEST - 1))
         whole = np.where(bad, 0.0, numbers).astype(np.int64)
         return _mismatch(Column("integer", whole, column.missing, column.errors), "integer", bad, rows, column.type)
     if data_type == "integer" and column.type == "boolean":
@@ -222,6 +222,9 @@ def _between_moments(column: Column, data_type: str) -> Column | None:
 def _mismatch(column: Column, data_type: str, bad: npt.NDArray[np.bool_], rows: Rows, of: str | None = None) -> Column:
     bad = bad & ~column.gaps
     error = where_error(bad, rows.error(f"expected a value of type {data_type}, got one of type {of or column.type}"))
+    if data_type == "string":
+        nothing = np.zeros(1, dtype=np.int32)
+        return Column("string", nothing, column.missing, first_error(column.errors, error), ("",))
     return Column(data_type, column.values, column.missing, first_error(column.errors, error), column.words)
 
 

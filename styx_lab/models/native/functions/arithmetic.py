@@ -75,6 +75,8 @@ def _overflow(values: Any, name: str, rows: Rows) -> Any:
 
 
 def _aggregate(arguments: Sequence[Column], rows: Rows, name: str) -> Column:
+    if not arguments:
+        return Column.nothing()
     data_type, operands = _operands(arguments, rows)
     _, errors = together(arguments)
     errors = first_error(errors, *(each.errors for each in operands))
@@ -102,5 +104,5 @@ def _aggregate(arguments: Sequence[Column], rows: Rows, name: str) -> Column:
 
 FUNCTIONS: Final = {
     **{name: Function(_arithmetic, 2, 2) for name in ("+", "-", "*", "/")},
-    **{name: Function(_aggregate, 1, None) for name in ("min", "max", "sum", "avg", "product")},
+    **{name: Function(_aggregate, 0, None) for name in ("min", "max", "sum", "avg", "product")},
 }

@@ -63,7 +63,10 @@ def _is_in(arguments: Sequence[Column], rows: Rows, name: str) -> Column:
     found: Any = np.zeros(1, dtype=np.bool_)
     for each in arguments[1:]:
         left, right = same_type(value, each, rows)
-        errors = first_error(errors, left.errors, right.errors)
+        wrong = first_error(left.errors, right.errors)
+        if wrong is not None and value.missing is not None:
+            wrong = np.where(value.missing, np.int32(0), wrong)  # a missing value is compared with none
+        errors = first_error(errors, wrong)
         a, b = left.values, right.values
         if left.type == "string":
             _, (a, b) = merge_words((left, right))

@@ -148,7 +148,7 @@ FUNCTIONS: Final = {
     "sinh": _one(np.sinh),
     "cosh": _one(np.cosh),
     "tanh": _one(np.tanh),
-    "rint": _one(np.rint),
+    "rint": _one(np.rint, None),
     "floor": _one(np.floor, "integer"),
     "ceil": _one(np.ceil, "integer"),
     "round": _one(_round, "integer"),

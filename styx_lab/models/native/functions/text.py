@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Any, Final
 
 import numpy as np
@@ -31,8 +32,11 @@ def by_row(columns: Sequence[Column], function: Callable[..., Any], data_type: s
         for each in columns
     ]
     gaps = np.zeros(height, dtype=np.bool_)
+    failed = first_error(*(each.errors for each in columns))
     for each in columns:
         gaps |= np.broadcast_to(each.gaps, (height,))
+    if failed is not None:
+        gaps |= np.broadcast_to(failed != 0, (height,))
     known: dict[tuple[Any, ...], tuple[Any, int]] = {}
     values: list[Any] = []
     errors = np.zeros(height, dtype=np.int32)
@@ -48,7 +52,7 @@ def by_row(columns: Sequence[Column], function: Callable[..., Any], data_type: s
         value, errors[row] = known[key]
         values.append(value)
     result = column_of(data_type, values)
-    return result.with_errors(errors if errors.any() else None)
+    return result.with_errors(first_error(failed, errors if errors.any() else None))
 
 
 def _plain(change: Callable[[str], Any], data_type: str = "string") -> Function:
@@ -115,13 +119,32 @@ def _pattern(pattern: str) -> re.Pattern[str]:
         raise ValueError(f"the pattern {pattern!r} cannot be read: {error}") from None
 
 
+def _rounded(number: float, kind: str, digits: int) -> tuple[Decimal, str]:
+    """A number as Java rounds it (the shortest decimal, halves up), and how to write it."""
+    value = Decimal(repr(float(number)))
+    with localcontext() as context:
+        context.prec = 800
+        context.rounding = ROUND_HALF_UP
+        if kind in "gG":
+            digits = max(digits, 1)
+            if value and not Decimal("0.0001") <= abs(value) < Decimal(10) ** digits:
+                kind, digits = "eE"["gG".index(kind)], digits - 1
+            else:
+                kind, digits = "f", digits - 1 - (value.adjusted() if value else 0)
+        if kind in "eE":
+            if value:
+                value = value.quantize(Decimal(1).scaleb(value.adjusted() - digits))
+            return value, f".{digits}{kind}"
+        return value.quantize(Decimal(1).scaleb(-digits)), f".{digits}f"
+
+
 def _format_number(arguments: Sequence[Column], rows: Rows, name: str) -> Column:
     errors = no_missing(arguments, rows, name)
-    value, pattern = arguments[0], cast(arguments[1], "string", rows)
-    if value.type not in ("integer", "float", "double"):
-        error = rows.error(f"function {name!r} takes a number, got a value of type {value.type}")
+    given, pattern = arguments[0], cast(arguments[1], "string", rows)
+    if given.type not in ("integer", "float", "double"):
+        error = rows.error(f"function {name!r} takes a number, got a value of type {given.type}")
         return Column.failed(error, "string").with_errors(errors)
-    whole = value.type == "integer"
+    whole = given.type == "integer"
 
     def change(number: Any, form: str) -> str:
         found = _FORMAT.search(form)
@@ -130,11 +153,11 @@ def _format_number(arguments: Sequence[Column], rows: Rows, name: str) -> Column
         if found is None or _FORMAT.search(form, found.end()) is not None or "%" in form.replace(found[0], "", 1):
             raise ValueError(f"function {name!r} cannot read the pattern {form!r}")
         if (found[4] == "d") != whole and found[4] != "s":
-            raise ValueError(f"function {name!r}: the pattern {form!r} is not for a number of type {value.type}")
-        if "#" in found[1] or found[4] in "gG":
+            raise ValueError(f"function {name!r}: the pattern {form!r} is not for a number of type {given.type}")
+        if "#" in found[1]:
             raise ValueError(f"function {name!r} does not support the pattern {form!r}")
         if found[4] == "s":
-            return form.replace(found[0], show(number, value.type).rjust(int(found[2] or 0)), 1)
+            return form.replace(found[0], show(number, given.type).rjust(int(found[2] or 0)), 1)
         width = int(found[2] or 0)
         if isinstance(number, float) and not np.isfinite(number):
             text = "NaN" if np.isnan(number) else ("Infinity" if number > 0 else "-Infinity")
@@ -145,10 +168,12 @@ def _format_number(arguments: Sequence[Column], rows: Rows, name: str) -> Column
             zero = "0" if "0" in found[1] and align == ">" else ""
             comma = "," if "," in found[1] else ""
             lead = "" if zero else align
-            text = format(number, f"{lead}{sign}{zero}{width or ''}{comma}{found[3] or ''}{found[4]}")
+            digits = int(found[3][1:]) if found[3] else 6
+            value, kind = (number, "d") if whole else _rounded(number, found[4], digits)
+            text = format(value, f"{lead}{sign}{zero}{width or ''}{comma}{kind}")
         return form.replace(found[0], text, 1)
 
-    return by_row((value, pattern), change, "string", rows).with_errors(errors)
+    return by_row((given, pattern), change, "string", rows).with_errors(errors)
 
 
 FUNCTIONS: Final = {

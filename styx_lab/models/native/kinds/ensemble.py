@@ -61,12 +61,16 @@ class Ensemble:
         self._forest = Forest([tree.nodes for tree in trees])
         elements = [element for tree in trees for element in tree.elements]
         self._leaves = Leaves(elements, trees[0].setting)
+        # Where a row can end: at a leaf, or at a node with a score when no child is true.
+        ends = self._forest.leaf | self._forest.scored
+        self._readable = not bool((self._leaves.wrong & ends).any())
+        self._shared = self._function == "regression" or bool(self._leaves.shared[ends].all())
         self._ends: tuple[Rows, Any, Codes | None] | None = None
 
     def _walk(self, scope: Scope) -> tuple[Any, Codes | None]:
         ends, _, stopped = self._forest.ends(scope)
         leaves = self._leaves
-        if leaves.wrong.any():
+        if not self._readable:
             wrong = leaves.wrong[np.maximum(ends, 0)] & (ends >= 0)
             if wrong.any():
                 text = np.int32(scope.rows.error("the node of the tree has no score that can be read"))
@@ -89,7 +93,7 @@ class Ensemble:
         height = scope.rows.height
         if self._function == "regression":
             return self._numbers(ends, weights, total, height, method, single=single)
-        if not leaves.shared.all():
+        if not self._shared:
             return None
         table = np.zeros((height, len(leaves.classes)))
         add_shares(ends, leaves.shares, weights, total, table)

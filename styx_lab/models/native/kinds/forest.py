@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from styx_lab.models.native.column import Codes, Column, Rows
 from styx_lab.models.native.fields import DataField
+from styx_lab.models.native.kinds.decisions import BLOCK, Decisions, decide, plan_decisions
 from styx_lab.models.native.kinds.forest_kernel import (
     NO_DEFAULT,
     NO_SCORE,
@@ -27,7 +28,6 @@ from styx_lab.models.native.place import children, choice, refuse
 from styx_lab.models.native.predicates import FALSE, Predicate, compile_predicate, find_predicate
 from styx_lab.models.native.scope import Variables
 from styx_lab.models.native.values import parse
-from styx_lab.models.summary import local_name
 
 __all__ = ["Forest", "TreeNodes", "read_tree"]
 
@@ -73,32 +73,36 @@ def read_tree(model: Element, data_fields: Mapping[str, DataField]) -> TreeNodes
     root = next(children(model, "Node"), None)
     if root is None:
         raise refuse(model, "a tree without a Node")
-    numbers = _number(root)
+    tag = root.tag
+    numbers = _number(root, tag)
     tree.elements.append(root)
     at = 0
     while at < len(tree.elements):
         node = tree.elements[at]
-        inner = [each for each in node if local_name(each) == "Node"]
+        inner = node.findall(tag)
         tree.first.append(len(tree.elements))
         tree.count.append(len(inner))
         tree.elements.extend(inner)
         wanted = node.get("defaultChild")
-        found = [index for index, each in enumerate(inner) if wanted is not None and numbers[id(each)] == wanted]
+        found = [] if wanted is None else [index for index, each in enumerate(inner) if numbers[id(each)] == wanted]
         tree.default.append(tree.first[at] + found[0] if found else -1)
         tree.predicates.append(compile_predicate(find_predicate(node), data_fields))
         tree.ids.append(numbers[id(node)])
         at += 1
+    if len(set(tree.ids)) < len(tree.ids):
+        twice = next(each for each in tree.ids if tree.ids.count(each) > 1)
+        raise refuse(root, "two nodes of the tree have the same id", twice)
     return tree
 
 
-def _number(root: Element) -> dict[int, str]:
+def _number(root: Element, tag: str) -> dict[int, str]:
     """Each node's id; without one, its place in the file's order, from 1."""
     found: dict[int, str] = {}
     todo = [root]
     while todo:
         node = todo.pop()
         found[id(node)] = node.get("id") or str(len(found) + 1)
-        todo.extend(reversed([each for each in node if local_name(each) == "Node"]))
+        todo.extend(reversed(node.findall(tag)))
     return found
 
 
@@ -117,8 +121,9 @@ class Forest:
         self.starts = starts
         self._first = _joined([tree.first for tree in trees], starts)
         self._count = np.array([each for tree in trees for each in tree.count], dtype=np.int32)
+        self.leaf = self._count == 0
         self._default = _joined([tree.default for tree in trees], starts)
-        self._scored = np.array(
+        self.scored = np.array(
             [each.get("score") is not None for tree in trees for each in tree.elements], dtype=np.bool_
         )
         self._strategy = np.array([tree.strategy for tree in trees], dtype=np.int8)
@@ -135,13 +140,49 @@ class Forest:
         bound = self._bound.get(types)
         if bound is None:
             bound = self._bound[types] = _Bound(self._predicates, self.names, types)
+            bound.decisions = plan_decisions(
+                self._first,
+                self._count,
+                bound.operation,
+                bound.asked,
+                bound.threshold,
+                self.scored,
+                self._roots,
+                self._last,
+            )
         features, failed = _matrix(columns, bound.used, rows.height)
         truths = [each.evaluate(variables) for each in bound.general]
         general = np.zeros((rows.height, len(truths)), dtype=np.int8)
         for at, truth in enumerate(truths):
             general[:, at] = truth.values if truth.errors is None else np.where(truth.errors != 0, 3, truth.values)
         ends = np.empty((rows.height, len(self._roots)), dtype=np.int32)
-        levels = np.empty_like(ends)
+        levels = np.zeros_like(ends)
+        quick = bound.decisions
+        if quick is None:
+            self._walk(bound, features, failed, general, ends, levels)
+        else:
+            gaps = np.isnan(features).any(axis=1) if features.size else np.zeros(rows.height, dtype=np.bool_)
+            decide(features, *quick, BLOCK, ends)
+            if gaps.any():
+                some = np.empty((int(gaps.sum()), len(self._roots)), dtype=np.int32)
+                passed = np.zeros_like(some)
+                lost = failed[gaps] if len(failed) else failed
+                self._walk(bound, features[gaps], lost, general[gaps], some, passed)
+                ends[gaps], levels[gaps] = some, passed
+        errors: Codes | None = None
+        if ends.size and ends.min() < NOTHING:
+            errors = self._errors(ends, columns, bound, [truth.errors for truth in truths], rows)
+        return ends, levels, errors
+
+    def _walk(
+        self,
+        bound: _Bound,
+        features: npt.NDArray[np.float64],
+        failed: npt.NDArray[np.bool_],
+        general: npt.NDArray[np.int8],
+        ends: npt.NDArray[np.int32],
+        levels: npt.NDArray[np.int32],
+    ) -> None:
         walk(
             features,
             failed,
@@ -152,17 +193,13 @@ class Forest:
             bound.asked,
             bound.threshold,
             self._default,
-            self._scored,
+            self.scored,
             self._roots,
             self._strategy,
             self._last,
             ends,
             levels,
         )
-        errors: Codes | None = None
-        if ends.size and ends.min() < NOTHING:
-            errors = self._errors(ends, columns, bound, [truth.errors for truth in truths], rows)
-        return ends, levels, errors
 
     def _errors(
         self,
@@ -202,6 +239,7 @@ class _Bound:
         plain = [at for at, data_type in enumerate(types) if data_type != "string"]
         place = {names[at]: (index, types[at]) for index, at in enumerate(plain)}
         self.used = plain
+        self.decisions: Decisions | None = None
         self.general: list[Predicate] = []
         known: dict[object, int] = {}
         size = len(predicates)

@@ -122,7 +122,7 @@ class _Combined:
         if self._ensemble is not None:
             quick = self._ensemble.combine(scope, self._method, single=single) if self._valid else None
             if quick is not None:
-                return quick
+                return _sealed(quick, rows)
             parts, errors = self._ensemble.parts(scope, skip_lost=self._treatment == "returnMissing")
         else:
             for each in self._segments:
@@ -148,9 +148,19 @@ class _Combined:
             prediction = combine_numbers(numbers, self._method, missing, rows, single=single)
         else:
             data_type = "string" if setting.target is None else setting.target.type
-            prediction = combine_classes(parts, self._method, missing, setting.classes, data_type, rows)
+            skip = self._treatment == "skipSegment"
+            prediction = combine_classes(parts, self._method, missing, setting.classes, data_type, rows, skip=skip)
         prediction.target = prediction.target.with_errors(errors)
-        return prediction
+        return _sealed(prediction, rows)
+
+
+def _sealed(prediction: Prediction, rows: Rows) -> Prediction:
+    """A combination is nobody's entity, and nobody is confident of it."""
+    prediction.features["entityId#1"] = Column.failed(rows.error("the model gives no entityId"), "string")
+    prediction.always_entity = True
+    if prediction.classes is not None:
+        prediction.classes.kind = "combined"
+    return prediction
 
 
 def _where(active: Bools, errors: Codes | None) -> Codes | None:
@@ -210,6 +220,10 @@ class _Chain:
             merge.take(active, each, answer, keep=self._several)
             for name in answer.outputs:
                 scope.define(name, _seen(active, answer.reference(name), name, rows))
+            told = [output.name for output in each.model.outputs if not output.from_expression]
+            if told and self._treatment == "continue":
+                text = np.int32(rows.error(f"the value of field {told[0]!r} is not defined"))
+                merge.fail(np.where(active & answer.prediction.target.gaps, text, np.int32(0)))
             if self._treatment == "returnMissing":
                 lost |= active & answer.prediction.target.gaps
             if self._several:
@@ -305,7 +319,9 @@ class _Merge:
             target = Column(target.type, target.values, target.gaps | ~self._taken, None, target.words)
         # Errors of parts count in their own rows; those of targets and outputs are among them.
         carried = {name: _clean(column) for name, column in self._carried.items()}
-        return Prediction(target.with_errors(self.errors), self._classes, self._features, {}, carried)
+        prediction = Prediction(target.with_errors(self.errors), self._classes, self._features, {}, carried)
+        prediction.always_entity = True
+        return prediction
 
 
 def _only(where: Bools, column: Column) -> Column:

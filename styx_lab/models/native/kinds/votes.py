@@ -121,12 +121,19 @@ def _median_number(parts: Sequence[Part], method: str, height: int) -> tuple[npt
 
 
 def combine_classes(
-    parts: Sequence[Part], method: str, missing: Bools, declared: Sequence[str], data_type: str, rows: Rows
+    parts: Sequence[Part],
+    method: str,
+    missing: Bools,
+    declared: Sequence[str],
+    data_type: str,
+    rows: Rows,
+    *,
+    skip: bool,
 ) -> Prediction:
-    """One class of many."""
+    """One class of many; `skip`: parts without an answer are left out."""
     height = rows.height
     if method.endswith("ajorityVote"):
-        return _vote(parts, method, missing, data_type, rows)
+        return _vote(parts, method, missing, data_type, rows, skip=skip)
     names = tuple(dict.fromkeys(name for each in parts if each.classes is not None for name in each.classes.names))
     errors: Codes | None = None
     tables = []
@@ -189,7 +196,7 @@ def _extreme(
     declared: Sequence[str],
     height: int,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The class with the greatest (or the greatest lower median) probability, and the mean of those who say so."""
+    """The class with the greatest (or the greatest median) probability, and the mean of those who say so."""
     cube = np.stack(tables, axis=2)  # rows, classes, parts
     present = np.stack([each.present(height) for each in parts], axis=1)
     hidden = np.where(present[:, None, :], cube, np.inf if method == "median" else -np.inf)
@@ -197,15 +204,21 @@ def _extreme(
     if method == "max":
         reached = hidden.max(axis=2)
     else:
-        at = np.maximum(count - 1, 0) // 2
-        reached = np.take_along_axis(np.sort(hidden, axis=2), at[:, None, None], axis=2)[:, :, 0]
+        ordered = np.sort(hidden, axis=2)
+        low = np.take_along_axis(ordered, (np.maximum(count - 1, 0) // 2)[:, None, None], axis=2)[:, :, 0]
+        high = np.take_along_axis(ordered, np.minimum(count // 2, len(parts) - 1)[:, None, None], axis=2)[:, :, 0]
+        with np.errstate(all="ignore"):
+            reached = np.where(low == high, low, low + 0.5 * (high - low))
     # Among equals the class that the target declares first.
     order = sorted(
         range(len(names)), key=lambda each: declared.index(names[each]) if names[each] in declared else 10**6
     )
     winner = np.array(order)[reached[:, order].argmax(axis=1)]
     row = np.arange(height)
-    those = present & (cube[row, winner, :] == reached[row, winner][:, None])
+    # Of an even number the median is nobody's: those who are nearest say it.
+    with np.errstate(all="ignore"):
+        distance = np.where(present, np.abs(cube[row, winner, :] - reached[row, winner][:, None]), np.inf)
+    those = present & (distance == distance.min(axis=1)[:, None])
     weights = those.sum(axis=1).astype(np.float64)
     total = np.zeros((height, len(names)))
     for at_part in range(len(parts)):
@@ -214,7 +227,7 @@ def _extreme(
         return total / weights[:, None], weights
 
 
-def _vote(parts: Sequence[Part], method: str, missing: Bools, data_type: str, rows: Rows) -> Prediction:
+def _vote(parts: Sequence[Part], method: str, missing: Bools, data_type: str, rows: Rows, *, skip: bool) -> Prediction:
     height = rows.height
     texts = [cast(each.target, "string", rows) for each in parts]
     words, codes = merge_words(texts)
@@ -228,7 +241,8 @@ def _vote(parts: Sequence[Part], method: str, missing: Bools, data_type: str, ro
         voted = np.broadcast_to(code, (height,))
         votes[row, voted] += np.where(present, weight, 0.0)
         firsts[row, voted] = np.where(present, np.minimum(firsts[row, voted], at), firsts[row, voted])
-        nobody += np.where(each.absent(height), weight, 0.0)
+        if not skip:
+            nobody += np.where(each.absent(height), weight, 0.0)
     most = votes.max(axis=1)
     # Among equals the one that was voted for first.
     best = np.where(votes == most[:, None], firsts, len(parts) + 1).argmin(axis=1)

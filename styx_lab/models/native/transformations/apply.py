@@ -38,6 +38,8 @@ def compile_apply(node: Element, library: Library, compile_it: Callable[[Element
         else:
             columns = [each(variables) for each in arguments]
             result = call(columns, variables)
+            if treatment == "asMissing" and result.errors is not None:
+                result = _undefined_as_missing(result, columns, name, variables.rows)
             if filling is not None:
                 result = _map_missing(result, columns, filling, variables.rows)
         result = _judge(result, name, treatment, variables.rows)
@@ -140,6 +142,19 @@ def _choose(arguments: Sequence[Expression], variables: Variables, filling: str 
     if filling is not None:
         chosen = fill_missing(chosen, filling, variables)
     return chosen.with_errors(errors)
+
+
+def _undefined_as_missing(result: Column, columns: Sequence[Column], name: str, rows: Rows) -> Column:
+    """A division of whole numbers by zero, which has no result, as a missing one."""
+    code = rows.error(f"function {name!r}: division by zero")
+    before = first_error(*(each.errors for each in columns))
+    assert result.errors is not None
+    mine = result.errors == code
+    if before is not None:
+        mine = mine & (before == 0)
+    return Column(
+        result.type, result.values, result.gaps | mine, np.where(mine, np.int32(0), result.errors), result.words
+    )
 
 
 def _judge(result: Column, name: str, treatment: str, rows: Rows) -> Column:
