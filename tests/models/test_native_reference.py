@@ -8,6 +8,7 @@ from styx_lab.models.native import load
 
 from .reference_cases import CASES, answers, bad_frame, differs, read_case
 
+
 def test_there_are_sixty_cases() -> None:
     assert len(CASES) == 60
 

@@ -138,6 +138,8 @@ class _Sums:
             for cell in sorted(cells, key=lambda each: each.power is None):
                 values, wrong = self._value(cell, scope)
                 product = product * values if cell.power is not None else np.where(values == 0, values, product)
+                if wrong is not None and missing is not None:
+                    wrong = np.where(missing, np.int32(0), wrong)
                 errors = first_error(errors, wrong)
             products[name] = product
         sums: dict[str, Numbers] = {}
