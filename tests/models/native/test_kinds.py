@@ -1,4 +1,4 @@
-"""Each kind of model answers small models as the reference evaluator answered them, in every corner that was asked for."""
+"""Each kind of model answers small models as the reference evaluator did, in every corner that was asked for."""
 
 from __future__ import annotations
 
