@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
+import numpy as np
 import polars as pl
 
 from styx_lab.errors import ModelError
@@ -65,7 +66,8 @@ class Document:
             return field.judge(take(data, frame.get_column(name)), rows)
 
         scope = Scope(self.model.names, rows, outside)
-        return self.model.answer(scope), rows
+        with np.errstate(all="ignore"):  # what is no number is found where it matters
+            return self.model.answer(scope), rows
 
     @property
     def _fields(self) -> Mapping[str, MiningField]:

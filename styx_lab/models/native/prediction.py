@@ -87,7 +87,8 @@ class Prediction:
         if classes is None:
             return Column.failed(rows.error(f"the model gives no {feature}"))
         if feature == "confidence" and classes.kind == "combined":
-            return Column.failed(rows.error("the model gives no confidence"))
+            failed = np.where(self.target.gaps, np.int32(0), np.int32(rows.error("the model gives no confidence")))
+            return Column("double", np.zeros(1), self.target.missing, failed)
         table = classes.confidences if feature == "confidence" and classes.confidences is not None else classes.values
         at = classes.index(name)
         values = np.zeros(len(table)) if at is None else table[:, at]

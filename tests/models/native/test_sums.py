@@ -98,3 +98,31 @@ def test_links(link: str, wanted: float) -> None:
     )
     assert answer(text, x=2.0) == {"y": pytest.approx(wanted)}
     assert answer(text, x=None) == {"y": None}
+
+
+@pytest.mark.parametrize(("x", "wanted"), [(1.9, 0.0), (2.0, 0.0), (2.1, 1.0)])
+def test_a_threshold_itself_is_not_above_it(x: float, wanted: float) -> None:
+    text = pmml(
+        FIELDS,
+        f'<NeuralNetwork functionName="regression" activationFunction="threshold" threshold="7">{SCHEMA}<NeuralInputs>'
+        '<NeuralInput id="in"><DerivedField optype="continuous" dataType="double"><FieldRef field="x"/></DerivedField>'
+        '</NeuralInput></NeuralInputs><NeuralLayer><Neuron id="out" bias="1"><Con from="in" weight="3"/></Neuron>'
+        '</NeuralLayer><NeuralOutputs><NeuralOutput outputNeuron="out"><DerivedField optype="continuous" '
+        'dataType="double"><FieldRef field="y"/></DerivedField></NeuralOutput></NeuralOutputs></NeuralNetwork>',
+    )
+    assert answer(text, x=x) == {"y": wanted}
+
+
+@pytest.mark.parametrize(("x", "wanted"), [(0.5, "A"), (1.0, "B"), (1.5, "B")])
+def test_a_machine_that_says_the_threshold_votes_for_the_alternate(x: float, wanted: str) -> None:
+    text = pmml(
+        '<DataField name="y" optype="categorical" dataType="string"><Value value="A"/><Value value="B"/></DataField>'
+        '<DataField name="x" optype="continuous" dataType="double"/>',
+        f'<SupportVectorMachineModel functionName="classification" classificationMethod="OneAgainstOne">{SCHEMA}'
+        '<LinearKernelType/><VectorDictionary><VectorFields><FieldRef field="x"/></VectorFields>'
+        '<VectorInstance id="v"><Array type="real" n="1">1</Array></VectorInstance></VectorDictionary>'
+        '<SupportVectorMachine targetCategory="A" alternateTargetCategory="B"><SupportVectors>'
+        '<SupportVector vectorId="v"/></SupportVectors><Coefficients absoluteValue="-1"><Coefficient value="1"/>'
+        "</Coefficients></SupportVectorMachine></SupportVectorMachineModel>",
+    )
+    assert answer(text, x=x) == {"y": wanted}

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from styx_lab.models.native.column import NUMERIC, Column, Rows, first_error, where_error
+from styx_lab.models.native.column import NUMERIC, Column, Rows, either, first_error, where_error
 from styx_lab.models.native.functions.function import Function, together
 from styx_lab.models.native.values import cast, storage
 
@@ -43,22 +43,25 @@ def _operands(arguments: Sequence[Column], rows: Rows) -> tuple[str, list[Column
     return data_type, [cast(each, data_type, rows) for each in counted]
 
 
+_OPERATE: Final[dict[str, Any]] = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide}
+
+
 def _arithmetic(arguments: Sequence[Column], rows: Rows, name: str) -> Column:
+    left, right = arguments
+    if left.type == "double" and right.type == "double":  # nearly all there is
+        values = _OPERATE[name](left.values, right.values)
+        return Column("double", values, either(left.missing, right.missing), first_error(left.errors, right.errors))
     data_type, (left, right) = _operands(arguments, rows)
     missing, errors = together(arguments)
     errors = first_error(errors, left.errors, right.errors)
     a, b = left.values, right.values
-    operate: Any = {"+": np.add, "-": np.subtract, "*": np.multiply}.get(name)
-    with np.errstate(all="ignore"):
-        if operate is not None:
-            values = operate(a, b)
-        elif data_type == "integer":
-            zero = b == 0
-            values = _divide(a, np.where(zero, 1, b))
-            present = zero if missing is None else zero & ~missing
-            errors = first_error(errors, where_error(present, rows.error(f"function {name!r}: division by zero")))
-        else:
-            values = np.divide(a, b)
+    if name == "/" and data_type == "integer":
+        zero = b == 0
+        values = _divide(a, np.where(zero, 1, b))
+        present = zero if missing is None else zero & ~missing
+        errors = first_error(errors, where_error(present, rows.error(f"function {name!r}: division by zero")))
+    else:
+        values = _OPERATE[name](a, b)
     if data_type == "integer":
         errors = first_error(errors, _overflow(values, name, rows))
     return Column(data_type, values, missing, errors)

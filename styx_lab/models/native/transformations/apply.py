@@ -160,7 +160,7 @@ def _undefined_as_missing(result: Column, columns: Sequence[Column], name: str, 
 def _judge(result: Column, name: str, treatment: str, rows: Rows) -> Column:
     if result.type not in ("double", "float"):
         return result
-    bad = np.isnan(result.numbers)
+    bad = np.isnan(result.values)
     if not bad.any():
         return result
     bad = bad & ~result.gaps
