@@ -117,6 +117,9 @@ class _Sums:
             betas.append((parameter, kind(number(each, "beta"))))
         if not self.betas:
             raise refuse(node, "the ParamMatrix is empty")
+        # A parameter that counts nowhere asks for nothing.
+        counted = {name for betas in self.betas.values() for name, _ in betas}
+        self._cells = {name: cells for name, cells in self._cells.items() if name in counted}
         self._predictors = list(dict.fromkeys(cell.predictor for cells in self._cells.values() for cell in cells))
 
     def evaluate(self, scope: Scope) -> tuple[dict[str, Numbers], Bools | None, Codes | None]:
@@ -257,7 +260,8 @@ def _classification(node: Element, sums: _Sums, model_type: str, setting: Settin
     if reference is None and len(rest) == 1:
         reference = rest[0]
     expected = len(names) - 1
-    if reference is None or len(given) != expected or reference in given:
+    shared = model_type == "generalizedLinear" and not given
+    if reference is None or reference in given or (len(given) != expected and not shared):
         raise refuse(node, "the ParamMatrix has parameters for each class but one", given)
     if model_type == "generalizedLinear" and len(names) != 2:
         raise refuse(node, "modelType='generalizedLinear' has two classes", len(names))
@@ -292,8 +296,10 @@ _Combine = Callable[[dict[str, Numbers], Bools | None, Scope], tuple[Numbers, Co
 
 def _common(sums: dict[str, Numbers], name: str) -> Numbers:
     """A class's sum, with what is common to all classes."""
-    own, common = sums[name], sums.get("")
-    return own if common is None else own + common
+    own, common = sums.get(name), sums.get("")
+    if own is None or common is None:
+        return sums[""] if own is None else own
+    return own + common
 
 
 def _logistic(order: Sequence[str]) -> _Combine:
