@@ -1,20 +1,22 @@
-"""GeneralRegressionModel: linear predictors of factors and covariates, and links that make means or shares of them.
+"""GeneralRegressionModel: sums of parameters times products of predictors, and the links from sums to answers.
 
-Law: a parameter's value is the product of its cells; a row in which a predictor of any cell is missing has no answer.
+Law: a row of which a predictor is missing has no answer; an offset or a number of trials that is missing is an error of
+a row that has one. Parameters are added in the file's order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from xml.etree.ElementTree import Element
 
 import numpy as np
+import numpy.typing as npt
 
 from styx_lab.models.native.column import Bools, Codes, Column, first_error, where_error
 from styx_lab.models.native.grammar import MODEL_ATTRIBUTES, MODEL_CHILDREN, Grammar
-from styx_lab.models.native.kinds.regression_model import INVERSE, softmax
+from styx_lab.models.native.kinds.regression_model import INVERSE, exponential, highest, softmax
 from styx_lab.models.native.place import child, children, choice, number, optional_number, refuse, required
 from styx_lab.models.native.prediction import Classes, Prediction
 from styx_lab.models.native.scope import Scope
@@ -24,13 +26,13 @@ from styx_lab.models.native.values import cast, column_of, parse
 
 __all__ = ["GRAMMAR", "compile_model"]
 
-_LINK: Final = "linkFunction linkParameter cumulativeLink distribution distParameter"
-_OTHERS: Final = (
-    "targetVariableName targetReferenceCategory modelDF trialsVariable trialsValue offsetVariable offsetValue"
-)
 GRAMMAR: Final[Grammar] = {
     "GeneralRegressionModel": (
-        f"{MODEL_ATTRIBUTES} modelType {_LINK} {_OTHERS}",
+        (
+            f"{MODEL_ATTRIBUTES} modelType targetVariableName targetReferenceCategory cumulativeLink linkFunction "
+            "linkParameter distribution distParameter trialsVariable trialsValue offsetVariable offsetValue modelDF "
+            "x-mathContext"
+        ),
         f"{MODEL_CHILDREN} ParameterList FactorList CovariateList PPMatrix PCovMatrix ParamMatrix",
     ),
     "ParameterList": ("", "Parameter"),
@@ -41,259 +43,298 @@ GRAMMAR: Final[Grammar] = {
     "Categories": ("", "Category"),
     "Category": ("value", ""),
     "PPMatrix": ("", "PPCell"),
-    "PPCell": ("value predictorName parameterName", ""),
-    "PCovMatrix": ("*", ""),
+    "PPCell": ("value predictorName parameterName targetCategory", ""),
+    "PCovMatrix": ("*", "PCovCell"),
+    "PCovCell": ("*", ""),
     "ParamMatrix": ("", "PCell"),
     "PCell": ("targetCategory parameterName beta df", ""),
 }
-_TYPES: Final = ("regression", "generalLinear", "generalizedLinear", "multinomialLogistic", "ordinalMultinomial")
+_PLAIN: Final = ("regression", "generalLinear")
+_TYPES: Final = (*_PLAIN, "generalizedLinear", "multinomialLogistic", "ordinalMultinomial")
 _LINKS: Final = (
     "cloglog", "identity", "log", "logc", "logit", "loglog", "negbin", "oddspower", "power", "probit",
 )  # fmt: skip
 _CUMULATIVE: Final = ("logit", "probit", "cloglog", "loglog", "cauchit")
 
+Numbers = npt.NDArray[Any]
+
+
+def _link(node: Element) -> Callable[[Numbers], Numbers]:
+    """What makes a mean of a sum."""
+    name = choice(node, "linkFunction", _LINKS)
+    if name == "identity":
+        return lambda values: values
+    if name == "log":
+        return exponential
+    if name == "logc":
+        return lambda values: 1.0 - exponential(values)
+    if name == "negbin":
+        dispersion = number(node, "distParameter")
+        return lambda values: 1.0 / (dispersion * (exponential(-values) - 1.0))
+    if name in ("oddspower", "power"):
+        degree = number(node, "linkParameter")
+        if name == "power":
+            return exponential if degree == 0 else lambda values: np.power(values, values.dtype.type(1.0 / degree))
+        if degree == 0:
+            return INVERSE["logit"]
+        return lambda values: 1.0 / (1.0 + np.power(1.0 + degree * values, -1.0 / degree))
+    return INVERSE[name]
+
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """A predictor's part in a parameter: a factor's category, or a covariate's power."""
+    """A PPCell: a predictor to a power, or the question whether a factor has a value."""
 
     predictor: str
-    factor: bool
-    text: str
-    power: float
+    value: str
+    power: float | None
 
 
-class _Predictors:
-    """The parameters' values in each row."""
+class _Sums:
+    """The sums of one model: a column of numbers for each target category (`""` for what is common to all)."""
 
-    def __init__(self, node: Element) -> None:
-        factors = {
-            required(each, "name") for block in children(node, "FactorList") for each in children(block, "Predictor")
-        }
-        matrix = child(node, "PPMatrix")
-        self.cells: dict[str, list[_Cell]] = {}
-        for each in () if matrix is None else children(matrix, "PPCell"):
-            predictor = required(each, "predictorName")
-            factor = predictor in factors
-            cell = _Cell(predictor, factor, required(each, "value"), 0.0 if factor else number(each, "value"))
-            self.cells.setdefault(required(each, "parameterName"), []).append(cell)
-        # A predictor counts when a parameter that has a beta is made of it.
-        matrix = child(node, "ParamMatrix")
-        used = {} if matrix is None else dict.fromkeys(each.get("parameterName") for each in children(matrix, "PCell"))
-        self.names = tuple(
-            dict.fromkeys(cell.predictor for name, cells in self.cells.items() if name in used for cell in cells)
-        )
+    def __init__(self, node: Element, kind: Any) -> None:
+        self._kind = kind
+        factors, covariates = _predictors(node, "FactorList"), _predictors(node, "CovariateList")
+        parameters = _named(node, "ParameterList", "Parameter", "name")
+        self._cells: dict[str, list[_Cell]] = {name: [] for name in parameters}
+        for each in _inside(node, "PPMatrix", "PPCell"):
+            if each.get("targetCategory") is not None:
+                raise refuse(each, "targetCategory is not supported here", each.get("targetCategory"))
+            predictor, parameter = required(each, "predictorName"), required(each, "parameterName")
+            if parameter not in self._cells:
+                raise refuse(each, f"the parameter {parameter!r} is not in the ParameterList")
+            if predictor not in factors and predictor not in covariates:
+                raise refuse(each, f"the predictor {predictor!r} is in neither the FactorList nor the CovariateList")
+            power = None if predictor in factors else number(each, "value")
+            self._cells[parameter].append(_Cell(predictor, required(each, "value"), power))
+        self.betas: dict[str, list[tuple[str, Any]]] = {}
+        for each in _inside(node, "ParamMatrix", "PCell"):
+            parameter = required(each, "parameterName")
+            if parameter not in self._cells:
+                raise refuse(each, f"the parameter {parameter!r} is not in the ParameterList")
+            betas = self.betas.setdefault(each.get("targetCategory", ""), [])
+            betas.append((parameter, kind(number(each, "beta"))))
+        if not self.betas:
+            raise refuse(node, "the ParamMatrix is empty")
+        # A parameter that counts nowhere asks for nothing.
+        counted = {name for betas in self.betas.values() for name, _ in betas}
+        self._cells = {name: cells for name, cells in self._cells.items() if name in counted}
+        self._predictors = list(dict.fromkeys(cell.predictor for cells in self._cells.values() for cell in cells))
 
-    def look(self, scope: Scope) -> tuple[dict[str, Column], Bools | None, Codes | None]:
-        """The predictors' columns, where any is missing, and errors."""
+    def evaluate(self, scope: Scope) -> tuple[dict[str, Numbers], Bools | None, Codes | None]:
+        """The sums in each row, where a predictor is missing, and errors."""
+        rows = scope.rows
         missing: Bools | None = None
         errors: Codes | None = None
-        found = {}
-        for name in self.names:
-            column = found[name] = scope.column(name)
+        for name in self._predictors:
+            column = scope.column(name)
             if column.errors is not None:
                 seen = column.errors if missing is None else np.where(missing, np.int32(0), column.errors)
                 errors = first_error(errors, seen)
             if column.missing is not None:
                 missing = column.missing if missing is None else missing | column.missing
-        return found, missing, errors
+        products: dict[str, Numbers] = {}
+        for name, cells in self._cells.items():
+            product: Numbers = np.ones(1, dtype=self._kind)
+            # A factor of another value makes the whole nothing, even where a covariate has no number.
+            for cell in sorted(cells, key=lambda each: each.power is None):
+                values, wrong = self._value(cell, scope)
+                product = product * values if cell.power is not None else np.where(values == 0, values, product)
+                if wrong is not None and missing is not None:
+                    wrong = np.where(missing, np.int32(0), wrong)
+                errors = first_error(errors, wrong)
+            products[name] = product
+        sums: dict[str, Numbers] = {}
+        for category, betas in self.betas.items():
+            total = np.zeros(rows.height, dtype=self._kind)
+            for name, beta in betas:
+                total += beta * products[name]
+            sums[category] = total
+        return sums, missing, errors
 
-    def value(self, parameter: str, columns: dict[str, Column], scope: Scope) -> Any:
-        """A parameter's value; 1 for one without cells."""
-        value: Any = np.ones(1)
-        for cell in self.cells.get(parameter, ()):
-            column = columns[cell.predictor]
-            if cell.factor:
-                value = value * equals(column, cell.text, scope).values
-            else:
-                numbers = cast(column, "double", scope.rows).numbers
-                value = value * (numbers if cell.power == 1.0 else np.power(numbers, cell.power))
-        return value
-
-
-@dataclass(frozen=True, slots=True)
-class _Offset:
-    """What is added to a linear predictor, or what a mean is multiplied by: a field's value, or a number."""
-
-    field: str | None
-    value: float | None
-    whole: bool
-
-    def look(self, scope: Scope, missing: Bools | None) -> tuple[Any, Codes | None]:
-        """Its value in each row, and errors."""
-        if self.field is None:
-            return self.value, None
-        rows = scope.rows
-        column = cast(scope.column(self.field), "integer" if self.whole else "double", rows)
-        errors = column.errors
-        if column.missing is not None:
-            text = rows.error(f"field {self.field!r}: a value is missing, and the model needs one")
-            errors = first_error(errors, where_error(column.missing, text))
-        if errors is not None and missing is not None:
-            errors = np.where(missing, np.int32(0), errors)
-        return column.numbers, errors
+    def _value(self, cell: _Cell, scope: Scope) -> tuple[Numbers, Codes | None]:
+        column = scope.column(cell.predictor)
+        if cell.power is None:
+            same = equals(column, cell.value, scope)
+            return same.values.astype(self._kind), same.errors
+        numbers = cast(column, "float" if self._kind is np.float32 else "double", scope.rows)
+        if cell.power == 1.0:
+            return numbers.values, numbers.errors
+        return np.power(numbers.values, self._kind(cell.power)), numbers.errors
 
 
-class _General:
-    """A compiled GeneralRegressionModel."""
+def _inside(node: Element, block: str, name: str) -> Iterator[Element]:
+    found = child(node, block)
+    return iter(()) if found is None else children(found, name)
 
-    def __init__(self, node: Element, setting: Setting) -> None:
-        self.kind = choice(node, "modelType", _TYPES)
-        self.predictors = _Predictors(node)
-        self.offset = _Offset(node.get("offsetVariable"), optional_number(node, "offsetValue"), whole=False)
-        self.trials = _Offset(node.get("trialsVariable"), optional_number(node, "trialsValue"), whole=True)
-        self.link = choice(node, "linkFunction", _LINKS, "identity" if self.kind != "generalizedLinear" else None)
-        self.link_parameter = optional_number(node, "linkParameter")
-        self.dist_parameter = optional_number(node, "distParameter")
-        if self.link in ("power", "oddspower") and self.link_parameter is None:
-            raise refuse(node, "the attribute linkParameter is missing")
-        if self.link == "negbin" and self.dist_parameter is None:
-            raise refuse(node, "the attribute distParameter is missing")
-        matrix = child(node, "ParamMatrix")
-        self.betas: dict[str | None, list[tuple[str, float]]] = {}
-        for each in () if matrix is None else children(matrix, "PCell"):
-            own = self.betas.setdefault(each.get("targetCategory"), [])
-            own.append((required(each, "parameterName"), number(each, "beta")))
 
-    def sums(self, scope: Scope, categories: Sequence[str | None]) -> tuple[list[Any], Bools | None, Codes | None]:
-        """The linear predictor of each category (with what all of them share), where it is missing, and errors."""
-        columns, missing, errors = self.predictors.look(scope)
-        known: dict[str, Any] = {}
-        found = []
-        offset, failed = self.offset.look(scope, missing)
-        errors = first_error(errors, failed)
-        for category in categories:
-            total: Any = np.zeros(scope.rows.height)
-            shared = [] if category is None else self.betas.get(None, [])
-            for parameter, beta in (*self.betas.get(category, ()), *shared):
-                if parameter not in known:
-                    known[parameter] = self.predictors.value(parameter, columns, scope)
-                total = total + beta * known[parameter]
-            found.append(total if offset is None else total + offset)
-        return found, missing, errors
+def _named(node: Element, block: str, name: str, attribute: str) -> list[str]:
+    return [required(each, attribute) for each in _inside(node, block, name)]
 
-    def mean(self, values: Any) -> Any:
-        """The inverse of the link."""
-        link, power = self.link, self.link_parameter
-        if link == "identity":
-            return values
-        if link == "log":
-            return np.exp(values)
-        if link == "logc":
-            return 1.0 - np.exp(values)
-        if link == "negbin":
-            return 1.0 / (float(self.dist_parameter or 0.0) * (np.exp(-values) - 1.0))
-        if link == "power":
-            return np.power(values, 1.0 / power) if power else np.exp(values)
-        if link == "oddspower":
-            return 1.0 / (1.0 + np.power(1.0 + power * values, -1.0 / power)) if power else INVERSE["logit"](values)
-        return INVERSE[link](values)
+
+def _predictors(node: Element, block: str) -> list[str]:
+    return _named(node, block, "Predictor", "name")
 
 
 def compile_model(node: Element, setting: Setting) -> Callable[[Scope], Prediction]:
     """Compile a GeneralRegressionModel."""
-    model = _General(node, setting)
+    model_type = choice(node, "modelType", _TYPES)
+    sums = _Sums(node, np.float32 if setting.single else np.float64)
     if setting.function == "regression":
-        if model.kind in ("multinomialLogistic", "ordinalMultinomial"):
-            raise refuse(node, f"modelType={model.kind!r} is not valid for a regression")
-        return _regression(model)
-    if setting.function != "classification":
-        raise refuse(node, f"functionName={setting.function!r} is not supported here")
-    if model.kind in ("regression", "generalLinear"):
-        raise refuse(node, f"modelType={model.kind!r} is not valid for a classification")
-    return _classification(node, model, setting)
+        if model_type not in (*_PLAIN, "generalizedLinear"):
+            raise refuse(node, f"modelType={model_type!r} is not valid for a regression")
+        if len(sums.betas) != 1:
+            raise refuse(node, "a regression has no target categories")
+        return _regression(node, sums, model_type, setting)
+    if setting.function != "classification" or model_type in _PLAIN:
+        raise refuse(node, f"modelType={model_type!r} is not valid for functionName={setting.function!r}")
+    return _classification(node, sums, model_type, setting)
 
 
-def _regression(model: _General) -> Callable[[Scope], Prediction]:
+class _Scale:
+    """The offset of a sum and the number of trials: attributes, or fields."""
+
+    def __init__(self, node: Element, setting: Setting) -> None:
+        self._type = "float" if setting.single else "double"
+        self._offset = node.get("offsetVariable"), optional_number(node, "offsetValue")
+        self._trials = node.get("trialsVariable"), optional_number(node, "trialsValue")
+
+    def offset(self, values: Numbers, missing: Bools | None, scope: Scope) -> tuple[Numbers, Codes | None]:
+        """A sum with its offset."""
+        found, errors = self._find(self._offset, missing, scope)
+        return (values if found is None else values + found), errors
+
+    def trials(self, values: Numbers, missing: Bools | None, scope: Scope) -> tuple[Numbers, Codes | None]:
+        """A mean of so many trials."""
+        found, errors = self._find(self._trials, missing, scope, whole=True)
+        return (values if found is None else values * found), errors
+
+    def _find(
+        self, source: tuple[str | None, float | None], missing: Bools | None, scope: Scope, *, whole: bool = False
+    ) -> tuple[Numbers | None, Codes | None]:
+        name, value = source
+        if name is None:
+            kind = np.float32 if self._type == "float" else np.float64
+            return (None if value is None else np.array([value], dtype=kind)), None
+        column = cast(scope.column(name), "integer", scope.rows) if whole else scope.column(name)
+        column = cast(column, self._type, scope.rows)
+        errors = column.errors
+        if column.missing is not None:
+            text = scope.rows.error(f"field {name!r} is missing, and the model needs it")
+            errors = first_error(errors, where_error(column.missing, text))
+        if errors is not None and missing is not None:
+            errors = np.where(missing, np.int32(0), errors)
+        return column.values, errors
+
+
+def _regression(node: Element, sums: _Sums, model_type: str, setting: Setting) -> Callable[[Scope], Prediction]:
+    link = None if model_type in _PLAIN else _link(node)
+    scale = _Scale(node, setting)
+    data_type = "float" if setting.single else "double"
+
     def evaluate(scope: Scope) -> Prediction:
         with np.errstate(all="ignore"):
-            (values,), missing, errors = model.sums(scope, [None])
-            values = model.mean(values)
-            trials, failed = model.trials.look(scope, missing)
-            if trials is not None:
-                values = values * trials
-        return Prediction(Column("double", np.asarray(values), missing, first_error(errors, failed)))
+            found, missing, errors = sums.evaluate(scope)
+            values = next(iter(found.values()))
+            if link is not None:
+                values, early = scale.offset(values, missing, scope)
+                values, late = scale.trials(link(values), missing, scope)
+                errors = first_error(errors, early, late)
+        kind: Any = np.float32 if setting.single else np.float64
+        return Prediction(Column(data_type, values.astype(kind, copy=False), missing, errors))
 
     return evaluate
 
 
-def _classification(node: Element, model: _General, setting: Setting) -> Callable[[Scope], Prediction]:
-    named = [each for each in model.betas if each is not None]
-    classes = setting.classes or tuple(dict.fromkeys((*named, node.get("targetReferenceCategory", ""))))
-    data_type = "string" if setting.target is None else setting.target.type
-    if len(classes) < 2 or not set(named) <= set(classes):
-        raise refuse(node, "the target's values are not those of the ParamMatrix")
-    labels = column_of(data_type, [parse(data_type, name) for name in classes])
+def _classification(node: Element, sums: _Sums, model_type: str, setting: Setting) -> Callable[[Scope], Prediction]:
+    target = setting.target
+    if target is None or not setting.classes:
+        raise refuse(node, "the target field must tell its classes")
+    given = [each for each in sums.betas if each]
+    names = setting.classes
     reference = node.get("targetReferenceCategory")
-    shares: Callable[[Scope], tuple[Any, Bools | None, Codes | None]]
-    if model.kind == "ordinalMultinomial":
-        link = choice(node, "cumulativeLink", _CUMULATIVE)
-        shares = _ordinal(model, classes, link)
+    rest = [name for name in names if name not in given]
+    if any(each not in names for each in given):
+        raise refuse(node, "a targetCategory is no value of the target field", given)
+    if reference is None and len(rest) == 1:
+        reference = rest[0]
+    expected = len(names) - 1
+    shared = model_type == "generalizedLinear" and not given
+    if reference is None or reference in given or (len(given) != expected and not shared):
+        raise refuse(node, "the ParamMatrix has parameters for each class but one", given)
+    if model_type == "generalizedLinear" and len(names) != 2:
+        raise refuse(node, "modelType='generalizedLinear' has two classes", len(names))
+    order = [name for name in names if name != reference]
+    if model_type == "ordinalMultinomial":
+        order = [*order, reference]
+        combine = _cumulative(node, order, setting)
+    elif model_type == "multinomialLogistic":
+        order = [*order, reference]
+        combine = _logistic(order)
     else:
-        if reference is None:
-            rest = [each for each in classes if each not in named]
-            if len(rest) != 1:
-                raise refuse(node, "the attribute targetReferenceCategory is missing")
-            reference = rest[0]
-        if reference not in classes:
-            raise refuse(node, "the reference category is no value of the target", reference)
-        if model.kind == "generalizedLinear" and len(classes) != 2:
-            raise refuse(node, "a generalizedLinear classification has two classes", len(classes))
-        shares = (
-            _binary(model, classes, reference)
-            if model.kind == "generalizedLinear"
-            else _multi(model, classes, reference)
-        )
+        order = [*order, reference]
+        combine = _linked(node, order, setting)
+    labels = column_of(target.type, [parse(target.type, name) for name in order])
 
     def evaluate(scope: Scope) -> Prediction:
         with np.errstate(all="ignore"):
-            table, missing, errors = shares(scope)
-        target = Column(data_type, labels.values[table.argmax(axis=1)], missing, errors, labels.words)
-        return Prediction(target, Classes(tuple(classes), table))
+            found, missing, errors = sums.evaluate(scope)
+            table, wrong = combine(found, missing, scope)
+        table = table.astype(np.float64, copy=False)
+        # Among equals the class that the target field declares first.
+        ranked = [order.index(name) for name in names]
+        best = np.array(ranked, dtype=np.int64)[highest(table[:, ranked])]
+        column = Column(target.type, labels.values[best], missing, first_error(errors, wrong), labels.words)
+        return Prediction(column, Classes(tuple(order), table, gives=("probability",)))
 
     return evaluate
 
 
-def _binary(
-    model: _General, classes: Sequence[str], reference: str
-) -> Callable[[Scope], tuple[Any, Bools | None, Codes | None]]:
-    event = next(each for each in classes if each != reference)
-    category = event if event in model.betas else None
-
-    def shares(scope: Scope) -> tuple[Any, Bools | None, Codes | None]:
-        (values,), missing, errors = model.sums(scope, [category])
-        share = model.mean(values)
-        pair = [share if name == event else 1.0 - share for name in classes]
-        return np.stack(pair, axis=1), missing, errors
-
-    return shares
+_Combine = Callable[[dict[str, Numbers], Bools | None, Scope], tuple[Numbers, Codes | None]]
 
 
-def _multi(
-    model: _General, classes: Sequence[str], reference: str
-) -> Callable[[Scope], tuple[Any, Bools | None, Codes | None]]:
-    def shares(scope: Scope) -> tuple[Any, Bools | None, Codes | None]:
-        others = [each for each in classes if each != reference]
-        sums, missing, errors = model.sums(scope, others)
-        found = dict(zip(others, sums, strict=True))
-        found[reference] = np.zeros(scope.rows.height)
-        return softmax(np.stack([found[name] for name in classes], axis=1)), missing, errors
-
-    return shares
+def _common(sums: dict[str, Numbers], name: str) -> Numbers:
+    """A class's sum, with what is common to all classes."""
+    own, common = sums.get(name), sums.get("")
+    if own is None or common is None:
+        return sums[""] if own is None else own
+    return own + common
 
 
-def _ordinal(
-    model: _General, classes: Sequence[str], link: str
-) -> Callable[[Scope], tuple[Any, Bools | None, Codes | None]]:
-    def shares(scope: Scope) -> tuple[Any, Bools | None, Codes | None]:
-        sums, missing, errors = model.sums(scope, list(classes[:-1]))
-        before: Any = np.zeros(scope.rows.height)
-        found = []
-        for values in sums:
-            share = INVERSE[link](values)
-            found.append(share - before)
+def _logistic(order: Sequence[str]) -> _Combine:
+    def combine(sums: dict[str, Numbers], missing: Bools | None, scope: Scope) -> tuple[Numbers, Codes | None]:
+        columns = [_common(sums, name) for name in order[:-1]]
+        return softmax(np.stack([*columns, np.zeros_like(columns[0])], axis=1)), None
+
+    return combine
+
+
+def _linked(node: Element, order: Sequence[str], setting: Setting) -> _Combine:
+    link, scale = _link(node), _Scale(node, setting)
+
+    def combine(sums: dict[str, Numbers], missing: Bools | None, scope: Scope) -> tuple[Numbers, Codes | None]:
+        values, early = scale.offset(_common(sums, order[0]), missing, scope)
+        values, late = scale.trials(link(values), missing, scope)
+        return np.stack([values, 1.0 - values], axis=1), first_error(early, late)
+
+    return combine
+
+
+def _cumulative(node: Element, order: Sequence[str], setting: Setting) -> _Combine:
+    inverse, scale = INVERSE[choice(node, "cumulativeLink", _CUMULATIVE)], _Scale(node, setting)
+
+    def combine(sums: dict[str, Numbers], missing: Bools | None, scope: Scope) -> tuple[Numbers, Codes | None]:
+        before: Numbers = np.zeros(scope.rows.height)
+        errors: Codes | None = None
+        columns = []
+        for name in order[:-1]:
+            values, wrong = scale.offset(_common(sums, name), missing, scope)
+            errors = first_error(errors, wrong)
+            share = inverse(values)
+            columns.append(share - before)
             before = share
-        found.append(1.0 - before)
-        return np.stack(found, axis=1), missing, errors
+        columns.append(1.0 - before)
+        return np.stack(columns, axis=1), errors
 
-    return shares
+    return combine

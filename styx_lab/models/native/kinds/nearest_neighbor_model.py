@@ -89,6 +89,8 @@ def compile_model(node: Element, setting: Setting) -> Callable[[Scope], Predicti
     kept, block, measured = child(node, "TrainingInstances"), child(node, "KNNInputs"), child(node, "ComparisonMeasure")
     if kept is None or block is None or measured is None:
         raise refuse(node, "a NearestNeighborModel without TrainingInstances, KNNInputs or a ComparisonMeasure")
+    if child(node, "Targets") is not None:
+        raise refuse(node, "Targets have no defined effect on the answer of neighbours")
     measure = read_measure(measured)
     inputs = list(children(block, "KNNInput"))
     fields = [required(each, "field") for each in inputs]

@@ -197,6 +197,8 @@ def _read_layer(node: Element, network: Element, places: dict[str, int], kind: A
                 raise refuse(link, "the neuron it comes from does not stand before it", name)
             sources.append(places[name])
             weights.append(number(link, "weight"))
+        if not sources:
+            raise refuse(each, "a neuron without a connection")
         neurons.append(
             _Neuron(
                 np.array(sources, dtype=np.int64),

@@ -136,15 +136,16 @@ class _Vectors:
         fields = child(node, "VectorFields")
         if fields is None:
             raise refuse(node, "a VectorDictionary without VectorFields")
-        self._fields: list[tuple[str, str | None, Any]] = []
+        self._fields: list[tuple[str, str | None]] = []
         for each in fields:
             if local_name(each) == "FieldRef":
                 if each.get("mapMissingTo") is not None:
                     raise refuse(each, "mapMissingTo is not supported here")
-                self._fields.append((required(each, "field"), None, kind(1.0)))
+                self._fields.append((required(each, "field"), None))
             elif local_name(each) == "CategoricalPredictor":
-                coefficient = kind(number(each, "coefficient"))
-                self._fields.append((required(each, "name"), required(each, "value"), coefficient))
+                if number(each, "coefficient") != 1.0:
+                    raise refuse(each, "a coefficient other than 1 is not supported here", each.get("coefficient"))
+                self._fields.append((required(each, "name"), required(each, "value")))
         self.index: dict[str, int] = {}
         table: list[list[float]] = []
         for each in children(node, "VectorInstance"):
@@ -163,7 +164,7 @@ class _Vectors:
         rows = scope.rows
         values = np.zeros((rows.height, len(self._fields)), dtype=self._kind)
         errors: Codes | None = None
-        for at, (name, value, coefficient) in enumerate(self._fields):
+        for at, (name, value) in enumerate(self._fields):
             column = scope.column(name)
             if value is None:
                 column = cast(column, "float" if self._kind is np.float32 else "double", rows)
@@ -173,7 +174,7 @@ class _Vectors:
             if column.missing is not None:
                 text = rows.error(f"field {name!r} is missing, and the model needs it")
                 errors = first_error(errors, where_error(column.missing, text))
-            values[:, at] = np.where(column.gaps, 0.0, column.values) * coefficient
+            values[:, at] = np.where(column.gaps, 0.0, column.values)
         return values, errors
 
 
@@ -224,7 +225,7 @@ def _classification(
         node,
         "classificationMethod",
         ("OneAgainstAll", "OneAgainstOne"),
-        "OneAgainstOne" if all(alternates) and len(machines) == 1 else "OneAgainstAll",
+        "OneAgainstAll",
     )
     pairs = method == "OneAgainstOne"
     if any(each.category is None for each in machines) or (pairs and not all(alternates)):
