@@ -177,7 +177,7 @@ def test_open_scorer(pmml: bytes, payments: pl.DataFrame) -> None:
     scorer.close()
     with pytest.raises(ModelError, match="closed"):
         scorer.score(payments[:3])
-    with pytest.raises(ModelError, match=r"unknown engine; got 'abacus'\. Try: one of pypmml"):
+    with pytest.raises(ModelError, match=r"unknown engine; got 'abacus'\. Try: one of native, pypmml"):
         open_scorer(record, engine="abacus")
 
 
