@@ -10,8 +10,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from styx_lab.core.compiled import njit
 from styx_lab.models.native.kinds.forest_kernel import OPERATION
 
 __all__ = ["BLOCK", "Decisions", "decide", "plan_decisions"]

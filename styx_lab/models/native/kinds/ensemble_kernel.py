@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from styx_lab.core.compiled import njit
 
 __all__ = ["add_numbers", "add_shares", "add_single"]
 

@@ -9,7 +9,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from styx_lab.core.compiled import njit
 
 __all__ = ["NOTHING", "NO_DEFAULT", "NO_SCORE", "OPERATION", "STOPPED", "UNSUPPORTED", "walk"]
 
