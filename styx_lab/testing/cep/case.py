@@ -5,20 +5,15 @@ Law: a case is read as it stands; what is not a case is refused, with the file a
 
 from __future__ import annotations
 
-import gzip
-import json
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any
 
-from styx_lab.errors import DataError, InputMissingError
+from styx_lab.errors import DataError
+from styx_lab.testing.neutral import Strategy, check_entries, read_lines, strategy_of
 
 __all__ = ["Case", "read_cases"]
-
-Strategy = Literal["bounded", "explicit"]
-_STRATEGIES: Final = ("bounded", "explicit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +54,12 @@ class Case:
         """
         try:
             watermark = value["watermark"]
-            strategy = watermark["strategy"]
-            if strategy not in _STRATEGIES:
-                raise DataError("no such watermark", got=strategy, hint=" or ".join(_STRATEGIES))
             comparator = value.get("comparator") or {}
             case = Case(
                 value["id"],
                 value["pattern"],
                 tuple(value["events"]),
-                strategy,
+                strategy_of(watermark),
                 int(watermark.get("delay", 0)),
                 value.get("keyed"),
                 comparator.get("field"),
@@ -78,17 +70,8 @@ class Case:
             raise
         except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise DataError(f"this is no case: {error!r}", hint="it needs id, pattern, watermark, events") from error
+        check_entries(case.id, case.events)
         for place, entry in enumerate(case.events):
-            if not isinstance(entry, Mapping) or not ("t" in entry or "wm" in entry):
-                raise DataError("neither an event nor a watermark", where=f"case {case.id!r}, place {place}", got=entry)
-            for name in ("t", "wm"):
-                time = entry.get(name, 0)
-                if type(time) is not int or not -(2**63) <= time < 2**63:
-                    raise DataError(
-                        "a time is whole milliseconds, in 64 bits",
-                        where=f"case {case.id!r}, place {place}, {name!r}",
-                        got=time,
-                    )
             if case.keyed is not None and not isinstance(entry.get(case.keyed), str | int | float | None):
                 where = f"case {case.id!r}, place {place}, {case.keyed!r}"
                 raise DataError("a key is text, a number, true or false", where=where, got=entry[case.keyed])
@@ -102,15 +85,4 @@ def read_cases(path: Path) -> Iterator[Case]:
         InputMissingError: when there is no such file.
         DataError: when it cannot be unpacked, or a line is no case.
     """
-    if not path.is_file():
-        raise InputMissingError("there is no such file", where=str(path))
-    number = 0
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):  # noqa: B007 - the number is told in errors
-                if line.strip():
-                    yield Case.of(json.loads(line))
-    except DataError as error:
-        raise DataError(f"{error}", where=f"{path}, line {number}") from error
-    except (ValueError, EOFError, OSError, zlib.error) as error:
-        raise DataError(f"this cannot be read: {error}", where=f"{path}, line {number}") from error
+    return read_lines(path, Case.of)
