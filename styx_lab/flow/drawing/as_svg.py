@@ -16,6 +16,7 @@ from styx_lab.core.operator import LATE, OUT
 from styx_lab.flow.drawing.label import counted, cut, one_line
 from styx_lab.flow.drawing.layout import Box, Link, Point, lay_out, links
 from styx_lab.flow.flow import Flow
+from styx_lab.flow.paint import MONO, SANS, Paint
 from styx_lab.flow.steps import Port, Step, To
 from styx_lab.flow.types import StreamType
 
@@ -38,8 +39,6 @@ _MARGIN: Final = 24
 _HEAD: Final = 58
 _LEGEND_LINE: Final = 24
 _LEAST_WIDTH: Final = 400
-_SANS: Final = "ui-sans-serif, system-ui, 'Segoe UI', Roboto, Helvetica, Arial, 'DejaVu Sans', sans-serif"
-_MONO: Final = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
 ICONS: Final[dict[str, str]] = {
     "source": (
@@ -76,7 +75,7 @@ ICONS: Final[dict[str, str]] = {
 
 # What each class paints: an attribute, for renderers that know no CSS variables; JupyterLab's variable, for its pages;
 # and a light and a dark value for all others.
-_PAINT: Final[dict[str, tuple[str, str, str, str]]] = {
+_PAINT: Final[dict[str, Paint]] = {
     "panel": ("fill", "--jp-layout-color1", "#f8fafc", "#1b2230"),
     "card": ("fill", "--jp-layout-color0", "#ffffff", "#111722"),
     "name": ("fill", "--jp-ui-font-color1", "#1e293b", "#e2e8f0"),
@@ -125,7 +124,7 @@ def svg(flow: Flow, *, figures: Figures | None = None, note: str | None = None) 
         f'<svg xmlns="http://www.w3.org/2000/svg" class="styx-flow {space}" text-rendering="geometricPrecision"'
         f' width="{width}" height="{height}"'
         f' viewBox="0 0 {width} {height}" role="img" aria-labelledby="{space}-title {space}-desc"'
-        f' font-family="{_SANS}" style="max-width:100%;height:auto">'
+        f' font-family="{SANS}" style="max-width:100%;height:auto">'
     )
     return "\n".join(
         [
@@ -216,7 +215,7 @@ def _step(step: Step, box: Box, types: Mapping[Port, StreamType], figures: Seque
     if not pill:
         parts += [
             _text(box.width - 14, 23, step.verb, "quiet", size=11, more=' text-anchor="end"'),
-            _text(42, 40, cut(step.summary(), 43), "name", size=10.5, more=f' font-family="{_MONO}"'),
+            _text(42, 40, cut(step.summary(), 43), "name", size=10.5, more=f' font-family="{MONO}"'),
         ]
     parts += [
         _figures(figures, box.height - 12 if not pill else 38, cut(_given(stream), 46 if not pill else 26)),

@@ -12,14 +12,14 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from styx_lab.flow.drawing.label import cut, one_line, width
+from styx_lab.flow.paint import MONO, SANS, style
+from styx_lab.flow.paint import number as _f
 from styx_lab.flow.pattern.given import condition_text
 from styx_lab.flow.pattern.parts import Part
 from styx_lab.flow.pattern.words import bounds, how_often, relation_words
 
 __all__ = ["pattern_svg"]
 
-_SANS: Final = "ui-sans-serif, system-ui, 'Segoe UI', Roboto, Helvetica, Arial, 'DejaVu Sans', sans-serif"
-_MONO: Final = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 _SIGN: Final = 6.7  # one column of the small fixed-width text
 _WORD: Final = 6.4  # one column of the labels on arrows
 _TITLE: Final = 8.6
@@ -88,8 +88,8 @@ def pattern_svg(parts: Sequence[Part], notes: Sequence[str]) -> str:
     space = "styx-" + sha256("".join(body).encode()).hexdigest()[:10]
     title = escape(one_line(", ".join([_spoken(parts), *notes])))
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="styx-pattern {space}" role="img" {size} font-family="{_SANS}">'
-        f"<title>{title}</title>{_style(space)}{''.join(body)}</svg>"
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="styx-pattern {space}" role="img" {size} font-family="{SANS}">'
+        f"<title>{title}</title>{style(space, _PAINT)}{''.join(body)}</svg>"
     )
 
 
@@ -227,22 +227,8 @@ def _text(
     weight: int = 400,
     mono: bool = False,
 ) -> str:
-    family = f' font-family="{_MONO}"' if mono else ""
+    family = f' font-family="{MONO}"' if mono else ""
     return (
         f'<text class="{names}" fill="{_PAINT[names][2]}" x="{_f(x)}" y="{_f(y)}" font-size="{size}" '
         f'font-weight="{weight}" text-anchor="{anchor}"{family}>{escape(one_line(line))}</text>'
     )
-
-
-def _style(space: str) -> str:
-    rules = "".join(
-        f".{space} .{name}{{{what}:var({variable},var(--styx-{name}))}}"
-        for name, (what, variable, _, _) in _PAINT.items()
-    )
-    light = ";".join(f"--styx-{name}:{paint[2]}" for name, paint in _PAINT.items())
-    dark = ";".join(f"--styx-{name}:{paint[3]}" for name, paint in _PAINT.items())
-    return f"<style>.{space}{{{light}}}@media(prefers-color-scheme:dark){{.{space}{{{dark}}}}}{rules}</style>"
-
-
-def _f(number: float) -> str:
-    return f"{number:.1f}".removesuffix(".0")

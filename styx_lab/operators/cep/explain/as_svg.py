@@ -12,6 +12,8 @@ from xml.sax.saxutils import escape
 
 from styx_lab.core.time import MAX_WATERMARK
 from styx_lab.flow.drawing.label import cut, one_line, width
+from styx_lab.flow.paint import SANS, style
+from styx_lab.flow.paint import number as _f
 from styx_lab.operators.cep.explain.causes import clock, moment
 from styx_lab.operators.cep.reading import trace
 
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["as_svg"]
 
-_SANS: Final = "ui-sans-serif, system-ui, 'Segoe UI', Roboto, Helvetica, Arial, 'DejaVu Sans', sans-serif"
 _LEFT: Final = 190
 _WIDE: Final = 620
 _RIGHT: Final = 24
@@ -90,7 +91,7 @@ def as_svg(one: Explanation) -> str:
     title = escape(one_line(one.answer))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="styx-timeline {space}" role="img" {size} '
-        f'font-family="{_SANS}"><title>{title}</title>{_style(space)}{"".join(body)}</svg>'
+        f'font-family="{SANS}"><title>{title}</title>{style(space, _PAINT)}{"".join(body)}</svg>'
     )
 
 
@@ -256,17 +257,3 @@ def _text(
         f'<text class="{name}" fill="{_PAINT[name][2]}" x="{_f(x)}" y="{_f(y)}" font-size="{size}" '
         f'font-weight="{weight}" text-anchor="{anchor}">{escape(one_line(line))}{inner}</text>'
     )
-
-
-def _style(space: str) -> str:
-    rules = "".join(
-        f".{space} .{name}{{{what}:var({variable},var(--styx-{name}))}}"
-        for name, (what, variable, _, _) in _PAINT.items()
-    )
-    light = ";".join(f"--styx-{name}:{paint[2]}" for name, paint in _PAINT.items())
-    dark = ";".join(f"--styx-{name}:{paint[3]}" for name, paint in _PAINT.items())
-    return f"<style>.{space}{{{light}}}@media(prefers-color-scheme:dark){{.{space}{{{dark}}}}}{rules}</style>"
-
-
-def _f(number: float) -> str:
-    return f"{number:.1f}".removesuffix(".0")
