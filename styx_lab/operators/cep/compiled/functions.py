@@ -16,13 +16,14 @@ import polars as pl
 from styx_lab.core.batch import Batch, Int64s
 from styx_lab.core.events import TIME, dead_letters
 from styx_lab.errors import DataError
-from styx_lab.flow.pattern.conditions import Both, Call, Condition, Either, Negated
+from styx_lab.flow.pattern.conditions import Call
+from styx_lab.flow.pattern.given import leaves
 from styx_lab.flow.pattern.parts import Part
 from styx_lab.flow.steps import Detect
 from styx_lab.operators.carried import load_function
 from styx_lab.operators.rows import EventRows
 
-__all__ = ["Functions", "functions_of"]
+__all__ = ["Functions"]
 
 Event = Mapping[str, Any]
 
@@ -113,22 +114,10 @@ class Functions:
         return letters, batch.steps.order[steps]
 
 
-def functions_of(condition: Condition | None) -> list[Call]:
-    """The functions in a condition."""
-    match condition:
-        case Call():
-            return [condition]
-        case Negated(inner):
-            return functions_of(inner)
-        case Both(of) | Either(of):
-            return [call for one in of for call in functions_of(one)]
-    return []
-
-
 def _parts_with(parts: Sequence[Part], call: Call) -> list[str]:
     found = []
     for part in parts:
-        if call in functions_of(part.condition) or call in functions_of(part.until):
+        if call in leaves(part.condition) or call in leaves(part.until):
             found.append(repr(part.name))
         found += _parts_with(part.group, call)
     return found

@@ -286,12 +286,11 @@ def run(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913,PLR0915
             if found == -1:
                 status = ASKS
                 break
-            takes, ends, depth = 0, 0, 0
+            takes, depth = 0, 0
             for result in range(found):
                 if results[result, 1] == 1:
                     takes += 1
                 if tables.states[results[result, 2], 0] == FINAL:
-                    ends += 1
                     node = -1
                     if slots[slot, QUEUED] > 0:
                         node = pool[slots[slot, QUEUE] + results[result, 0], NODE]

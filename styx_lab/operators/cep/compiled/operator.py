@@ -18,7 +18,9 @@ from styx_lab.core.events import TIME
 from styx_lab.core.keys import KeyIndex
 from styx_lab.core.operator import LATE, OUT, Emission, Operator
 from styx_lab.core.state import GROUP, State
+from styx_lab.flow.expression.values import evaluate
 from styx_lab.flow.pattern.conditions import Call
+from styx_lab.flow.pattern.lookback import comparable
 from styx_lab.flow.steps import Detect
 from styx_lab.flow.steps.detect import TIMED_OUT
 from styx_lab.flow.types import StreamType
@@ -330,8 +332,6 @@ class DetectOperator(Operator):
 
     def _fields_of(self, numbers: Int64s) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What look-backs read of events that were taken, from their rows."""
-        from styx_lab.flow.expression.values import evaluate
-
         fields = self._compiled.fields
         frame = evaluate(self._rows.find(numbers), {f"{place}": read.expression for place, read in enumerate(fields)})
         return _matrices([(read, frame[f"{place}"]) for place, read in enumerate(fields)], len(numbers), self._texts)
@@ -362,8 +362,6 @@ def _matrices(
     reads: Sequence[tuple[Read, pl.Series]], height: int, texts: Texts
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Columns as the matcher reads them: floats, whole numbers (texts by number), and nulls of both, floats first."""
-    from styx_lab.flow.pattern.lookback import comparable
-
     floats, ints, float_nulls, int_nulls = [], [], [], []
     for read, values in reads:
         null = values.is_null().to_numpy()

@@ -19,6 +19,7 @@ from styx_lab.errors import FlowError
 from styx_lab.flow.carried import Carried
 from styx_lab.flow.expression import Expression
 from styx_lab.flow.pattern.conditions import Both, Call, Condition, Either, Negated, Where
+from styx_lab.flow.pattern.given import leaves
 from styx_lab.flow.pattern.lookback import Lookback, folds_of
 from styx_lab.operators.cep.automaton.states import Automaton
 from styx_lab.operators.cep.compiled.layout import NO_ID, Tables
@@ -227,7 +228,7 @@ class _Compiler:
     def _gather(self, conditions: Sequence[Condition]) -> None:
         """Find the leaves, and all that look-backs read, before programs name them by number."""
         looking: list[Lookback] = []
-        for leaf in dict.fromkeys(leaf for condition in conditions for leaf in _leaves(condition)):
+        for leaf in dict.fromkeys(leaf for condition in conditions for leaf in leaves(condition)):
             if isinstance(leaf, Call):
                 self.functions.append(leaf.function)
             elif folds_of(leaf.expression):
@@ -297,7 +298,7 @@ class _Compiler:
         return 0, -1, self.programs[condition]
 
     def _of_leaves(self, condition: Condition) -> bool:
-        return all(isinstance(leaf, Where) and leaf.expression in self.leaves for leaf in _leaves(condition))
+        return all(isinstance(leaf, Where) and leaf.expression in self.leaves for leaf in leaves(condition))
 
     def _op(self, op: int, a: int = 0, b: int = 0, c: int = 0) -> int:
         self.ops.append((op, a, b, c))
@@ -444,16 +445,6 @@ class _Arithmetic:
         alike = [one for one in (*before, *own) if (one.kind != "float") == exact]
         offset = sum((one.kind != "float") == exact for one in before)
         return offset + alike[offset:].index(read)
-
-
-def _leaves(condition: Condition) -> list[Where | Call]:
-    match condition:
-        case Where() | Call():
-            return [condition]
-        case Negated(inner):
-            return _leaves(inner)
-        case Both(of) | Either(of):
-            return [leaf for one in of for leaf in _leaves(one)]
 
 
 def _known(known: list[Any], one: Any) -> int:
