@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 import nbformat
 import pytest
 
-from tools.notebooks import NOTEBOOKS, execute, faults
+from tests.notebooks.kit import cells, named, rows, runs_as_committed, written
 
-TIME_AND_WINDOWS = next(path for path in NOTEBOOKS if path.name == "02_time_and_windows.ipynb")
-
-
-def written() -> nbformat.NotebookNode:
-    return nbformat.read(TIME_AND_WINDOWS, as_version=4)
-
-
-def cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
-def rows(notebook: nbformat.NotebookNode) -> list[list[str]]:
-    """The rows of all tables that the cells show, as text."""
-    tables = [output.get("data", {}).get("text/html", "") for cell in cells(notebook) for output in cell.outputs]
-    found = [re.findall(r"<td>(.*?)</td>", row) for table in tables for row in re.findall(r"<tr>(.*?)</tr>", table)]
-    return [[cell.strip("&quot;") for cell in row] for row in found if row]
+TIME_AND_WINDOWS = named("02_time_and_windows.ipynb")
 
 
 def true_of(notebook: nbformat.NotebookNode) -> None:
@@ -41,21 +24,21 @@ def true_of(notebook: nbformat.NotebookNode) -> None:
 
 
 def test_every_cell_of_what_is_committed_shows_something() -> None:
-    assert [number for number, cell in enumerate(cells(written()), 1) if not cell.outputs] == []
-    drawn = [cell for cell in cells(written()) if any("image/svg+xml" in out.get("data", {}) for out in cell.outputs)]
+    assert [number for number, cell in enumerate(cells(written(TIME_AND_WINDOWS)), 1) if not cell.outputs] == []
+    drawn = [
+        cell
+        for cell in cells(written(TIME_AND_WINDOWS))
+        if any("image/svg+xml" in out.get("data", {}) for out in cell.outputs)
+    ]
     assert len(drawn) == 4
 
 
 def test_what_is_committed_is_true() -> None:
-    true_of(written())
+    true_of(written(TIME_AND_WINDOWS))
 
 
 @pytest.mark.notebook
 def test_runs_without_a_fault_and_gives_what_is_committed(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("STYX_HOME", raising=False)
-    run = execute(TIME_AND_WINDOWS, tmp_path_factory.mktemp("notebook"))
-    assert faults(run) == []
-    assert [cell.source for cell in cells(run)] == [cell.source for cell in cells(written())]
-    true_of(run)
+    runs_as_committed(TIME_AND_WINDOWS, true_of, tmp_path_factory.mktemp("notebook"), monkeypatch)
