@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from styx_lab.connectors import MemorySource
-from styx_lab.core.ports import Scorer
-from styx_lab.engines.plan import DEAD_LETTERS
+from styx_lab.core.events import canonical_lines
+from styx_lab.core.ports import Scorer, Source
+from styx_lab.engines.chain import Chain
+from styx_lab.engines.decisions import Decision
+from styx_lab.engines.feed import Feed
+from styx_lab.engines.plan import DEAD_LETTERS, inputs_of
+from styx_lab.engines.runner.journal import Journal
 from styx_lab.engines.runner.runner import Outcome, RunSettings, run
 from styx_lab.engines.runner.segments import read_output
 from styx_lab.errors import NotFoundError
@@ -87,7 +94,39 @@ def run_job(folder: Path, *, sources: Mapping[str, Any] | None = None, **how: An
 
 def outputs(folder: Path) -> dict[str, list[bytes]]:
     """What a reader of the job's folder sees."""
-    return {name: list(read_output(folder / "out", name)) for name in (*FLOW.outputs, DEAD_LETTERS)}
+    return outputs_of(FLOW, folder)
+
+
+def outputs_of(flow: Flow, folder: Path) -> dict[str, list[bytes]]:
+    """What a reader of a folder sees of another flow's job."""
+    return {name: list(read_output(folder / "out", name)) for name in (*flow.outputs, DEAD_LETTERS)}
+
+
+def decisions_of(folder: Path) -> list[Decision]:
+    """What a job's journal has of decisions."""
+    with Journal(folder / "journal") as journal:
+        return list(journal.decisions)
+
+
+def clean_run(
+    flow: Flow, sources: Mapping[str, Source], decisions: Sequence[Decision], sizes: Sequence[int]
+) -> dict[str, list[bytes]]:
+    """The output of a run without a folder, over the same events with the same decisions, in slices of these sizes."""
+    feed = Feed(sources, {step.name: step.schema.polars for step in flow.sources})
+    feed.decide(decisions)
+    chain = Chain(flow, inputs_of(sources), no_model)
+    found: dict[str, list[bytes]] = {name: [] for name in (*flow.outputs, DEAD_LETTERS)}
+
+    def add(frames: dict[str, pl.DataFrame]) -> None:
+        for name, frame in frames.items():
+            found[name] += canonical_lines(frame)
+
+    turn = 0
+    while (piece := feed.next(sizes[turn % len(sizes)])) is not None:
+        add(chain.feed(piece))
+        turn += 1
+    add(chain.end(feed.count))
+    return found
 
 
 class Died(BaseException):

@@ -18,21 +18,18 @@ from hypothesis import strategies as st
 
 import styx_lab as styx
 from styx_lab.connectors import MemorySource
-from styx_lab.core.events import canonical_lines
 from styx_lab.core.ports import Arrivals, is_live
-from styx_lab.engines.chain import Chain
 from styx_lab.engines.decisions import Back, Decision, Idle
 from styx_lab.engines.feed import Feed
-from styx_lab.engines.plan import DEAD_LETTERS, inputs_of
+from styx_lab.engines.plan import inputs_of
 from styx_lab.engines.runner.journal import Journal, committed_count
 from styx_lab.engines.runner.runner import Outcome, RunSettings, run
-from styx_lab.engines.runner.segments import read_output
 from styx_lab.engines.streamz import LiveFlow
 from styx_lab.flow import aggregate as agg
 from styx_lab.flow.flow import Flow
 from styx_lab.testing import FakeClock
 from styx_lab.testing.script_run import Ticking
-from tests.engines.kit import Died, no_model, watched_writes
+from tests.engines.kit import Died, clean_run, decisions_of, no_model, outputs_of, watched_writes
 
 pytestmark = pytest.mark.laws
 FEWER = settings(max_examples=max(1, settings().max_examples // 4))
@@ -122,33 +119,9 @@ def run_job(flow: Flow, folder: Path, **how: Any) -> Outcome:
     )
 
 
-def outputs(flow: Flow, folder: Path) -> dict[str, list[bytes]]:
-    return {name: list(read_output(folder / "out", name)) for name in (*flow.outputs, DEAD_LETTERS)}
-
-
 def repeated(flow: Flow, decisions: Sequence[Decision], sizes: Sequence[int]) -> dict[str, list[bytes]]:
     """A clean run over the same events with the same decisions, in slices of other sizes."""
-    sources = inputs(flow, live=False)
-    feed = Feed(sources, {step.name: step.schema.polars for step in flow.sources})
-    feed.decide(decisions)
-    chain = Chain(flow, inputs_of(sources), no_model)
-    found: dict[str, list[bytes]] = {name: [] for name in (*flow.outputs, DEAD_LETTERS)}
-
-    def add(frames: dict[str, pl.DataFrame]) -> None:
-        for name, frame in frames.items():
-            found[name] += canonical_lines(frame)
-
-    turn = 0
-    while (piece := feed.next(sizes[turn % len(sizes)])) is not None:
-        add(chain.feed(piece))
-        turn += 1
-    add(chain.end(feed.count))
-    return found
-
-
-def decisions_of(folder: Path) -> list[Decision]:
-    with Journal(folder / "journal") as journal:
-        return list(journal.decisions)
+    return clean_run(flow, inputs(flow, live=False), decisions, sizes)
 
 
 @pytest.mark.parametrize("flow", [ONE, TWO], ids=["one", "two"])
@@ -159,7 +132,7 @@ def test_a_live_run_decides_and_a_clean_run_with_its_decisions_is_the_same(flow:
     idle = [one for one in decisions if isinstance(one, Idle)]
     assert len(idle) >= 4
     assert sum(outcome.counters[step.name].get("idle", 0) for step in flow.sources) == len(idle)
-    found = outputs(flow, tmp_path / "job")
+    found = outputs_of(flow, tmp_path / "job")
     for sizes in ([1], [7], [3, 1, 10_000]):
         assert repeated(flow, decisions, sizes) == found
     assert repeated(flow, [], [7]) != found, "the decisions show"
@@ -181,7 +154,7 @@ def test_death_at_any_write(flow: Flow, data: st.DataObject) -> None:
         assert run_job(flow, folder).state == "finished"
         decisions = decisions_of(folder)
         assert [one.number for one in decisions] == sorted(one.number for one in decisions)
-        assert outputs(flow, folder) == repeated(flow, decisions, [4])
+        assert outputs_of(flow, folder) == repeated(flow, decisions, [4])
 
 
 def test_a_decision_that_was_journaled_takes_effect_though_nothing_was_committed_since(tmp_path: Path) -> None:
@@ -205,7 +178,7 @@ def test_a_decision_that_was_journaled_takes_effect_though_nothing_was_committed
     assert run_job(ONE, folder).state == "finished"
     decisions = decisions_of(folder)
     assert decisions.count(first) == 1
-    assert outputs(ONE, folder) == repeated(ONE, decisions, [6])
+    assert outputs_of(ONE, folder) == repeated(ONE, decisions, [6])
 
 
 def test_a_file_is_never_idle(tmp_path: Path) -> None:
@@ -215,7 +188,7 @@ def test_a_file_is_never_idle(tmp_path: Path) -> None:
     how: dict[str, Any] = {"settings": RunSettings(batch=1), "observers": [Ticking(clock)], "clock": clock.seconds}
     assert run(ONE, sources, no_model, tmp_path / "job", **how).state == "finished"
     assert decisions_of(tmp_path / "job") == []
-    assert outputs(ONE, tmp_path / "job") == repeated(ONE, [], [9])
+    assert outputs_of(ONE, tmp_path / "job") == repeated(ONE, [], [9])
 
 
 def test_a_journal_of_before_has_no_decisions(tmp_path: Path) -> None:

@@ -8,27 +8,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import styx_lab as styx
 from styx_lab.connectors import MemorySource
-from styx_lab.core.events import canonical_lines
-from styx_lab.engines.chain import Chain
 from styx_lab.engines.decisions import Decision, Tick
-from styx_lab.engines.feed import Feed
-from styx_lab.engines.plan import DEAD_LETTERS, inputs_of
-from styx_lab.engines.runner.journal import Journal
+from styx_lab.engines.plan import inputs_of
 from styx_lab.engines.runner.runner import Outcome, RunSettings, run
-from styx_lab.engines.runner.segments import read_output
 from styx_lab.engines.streamz import LiveFlow
 from styx_lab.flow import aggregate as agg
 from styx_lab.flow.flow import Flow
 from styx_lab.testing import FakeClock
 from styx_lab.testing.script_run import Ticking
-from tests.engines.kit import Died, no_model, watched_writes
+from tests.engines.kit import Died, clean_run, decisions_of, no_model, outputs_of, watched_writes
 from tests.engines.test_idle import FEWER, Lulls
 from tests.laws.steps import Quiet
 
@@ -80,33 +74,9 @@ def run_job(flow: Flow, folder: Path, *, live: bool = True, batch: int = 5) -> O
     )
 
 
-def outputs(flow: Flow, folder: Path) -> dict[str, list[bytes]]:
-    return {name: list(read_output(folder / "out", name)) for name in (*flow.outputs, DEAD_LETTERS)}
-
-
-def decisions_of(folder: Path) -> list[Decision]:
-    with Journal(folder / "journal") as journal:
-        return list(journal.decisions)
-
-
 def repeated(flow: Flow, decisions: Sequence[Decision], sizes: Sequence[int]) -> dict[str, list[bytes]]:
     """A clean run over the same events with the same decisions, in slices of other sizes."""
-    sources = inputs(flow, live=False)
-    feed = Feed(sources, {step.name: step.schema.polars for step in flow.sources})
-    feed.decide(decisions)
-    chain = Chain(flow, inputs_of(sources), no_model)
-    found: dict[str, list[bytes]] = {name: [] for name in (*flow.outputs, DEAD_LETTERS)}
-
-    def add(frames: dict[str, pl.DataFrame]) -> None:
-        for name, frame in frames.items():
-            found[name] += canonical_lines(frame)
-
-    turn = 0
-    while (piece := feed.next(sizes[turn % len(sizes)])) is not None:
-        add(chain.feed(piece))
-        turn += 1
-    add(chain.end(feed.count))
-    return found
+    return clean_run(flow, inputs(flow, live=False), decisions, sizes)
 
 
 @pytest.mark.parametrize("flow", [ONE, TWO], ids=["one", "two"])
@@ -117,7 +87,7 @@ def test_a_live_run_ticks_and_a_clean_run_with_its_ticks_is_the_same(flow: Flow,
     ticks = [one for one in decisions if isinstance(one, Tick)]
     assert len(ticks) >= 2
     assert sum(outcome.counters[step.name].get("ticks", 0) for step in flow.sources) == len(ticks)
-    found = outputs(flow, tmp_path / "job")
+    found = outputs_of(flow, tmp_path / "job")
     for sizes in ([1], [7], [3, 1, 10_000]):
         assert repeated(flow, decisions, sizes) == found
     assert repeated(flow, [], [7]) != found, "the ticks show"
@@ -135,7 +105,7 @@ def test_death_at_any_write(flow: Flow, data: st.DataObject) -> None:
         assert run_job(flow, folder).state == "finished"
         decisions = decisions_of(folder)
         assert [one.number for one in decisions] == sorted(one.number for one in decisions)
-        assert outputs(flow, folder) == repeated(flow, decisions, [4])
+        assert outputs_of(flow, folder) == repeated(flow, decisions, [4])
 
 
 def test_what_is_quiet_fires_before_the_next_event(tmp_path: Path) -> None:
@@ -143,7 +113,7 @@ def test_what_is_quiet_fires_before_the_next_event(tmp_path: Path) -> None:
     ticks = [one for one in decisions_of(tmp_path / "job") if isinstance(one, Tick)]
     # The source is silent before its 20th event: its windows fire meanwhile, and then nothing waits and nothing ticks.
     assert ticks[0].number >= 20
-    visits = [line for line in outputs(ONE, tmp_path / "job")["visits"] if b'"n":10' in line]
+    visits = [line for line in outputs_of(ONE, tmp_path / "job")["visits"] if b'"n":10' in line]
     assert len(visits) == 2
     quiet = [one.at for one in ticks if one.number < 20 + 9]
     assert quiet == sorted(set(quiet))
@@ -153,7 +123,7 @@ def test_what_is_quiet_fires_before_the_next_event(tmp_path: Path) -> None:
 def test_neither_a_file_nor_a_flow_of_event_time_ticks(tmp_path: Path) -> None:
     run_job(ONE, tmp_path / "file", live=False)
     assert not [one for one in decisions_of(tmp_path / "file") if isinstance(one, Tick)]
-    assert outputs(ONE, tmp_path / "file") == repeated(ONE, [], [9])
+    assert outputs_of(ONE, tmp_path / "file") == repeated(ONE, [], [9])
     counted = a_source("one").window(styx.Tumbling("20ms"), n=agg.count())
     flow = styx.flow("of-event-time", counted.to("counts"))
     run_job(flow, tmp_path / "event-time")
