@@ -17,10 +17,26 @@ from styx_lab.errors import ModelError
 from styx_lab.models.fields import InputField
 from styx_lab.models.summary import PmmlSummary
 
-__all__ = ["first_error", "prepare_inputs"]
+__all__ = ["check_columns", "first_error", "prepare_inputs"]
 
 _SHOWN: Final = 40
 _ROW: Final = "_row_error"
+
+
+def check_columns(summary: PmmlSummary, frame: pl.DataFrame) -> None:
+    """See that a frame has all columns that the model needs.
+
+    Raises:
+        ModelError: when one is not there.
+    """
+    absent = [each.name for each in summary.fields if each.name not in frame.columns]
+    if absent:
+        raise ModelError(
+            f"the data lack the model's input {', '.join(map(repr, absent))}",
+            where=f"model {summary.name!r}",
+            got=list(frame.columns),
+            hint="add or rename the column before the score step",
+        )
 
 
 def prepare_inputs(summary: PmmlSummary, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
@@ -34,14 +50,7 @@ def prepare_inputs(summary: PmmlSummary, frame: pl.DataFrame) -> tuple[pl.DataFr
         ModelError: when a column is not there.
     """
     where = f"model {summary.name!r}"
-    absent = [each.name for each in summary.fields if each.name not in frame.columns]
-    if absent:
-        raise ModelError(
-            f"the data lack the model's input {', '.join(map(repr, absent))}",
-            where=where,
-            got=list(frame.columns),
-            hint="add or rename the column before the score step",
-        )
+    check_columns(summary, frame)
     problems = []
     columns = []
     for each in summary.fields:

@@ -6,7 +6,6 @@ that names the model; a model that does not give its embedded rows back is not l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,20 +13,21 @@ import polars as pl
 
 from styx_lab.core.ports import Scores
 from styx_lab.errors import ModelError
-from styx_lab.models.answers import Answer, plan_answer
+from styx_lab.models.described import DescribedScorer
 from styx_lab.models.guard import PmmlLimits, parse_pmml
+from styx_lab.models.inputs import check_columns
 from styx_lab.models.native.column import Column, Rows
 from styx_lab.models.native.document import Document, compile_tree
 from styx_lab.models.native.model import Answer as Told
 from styx_lab.models.native.table import series_of, tabulate
 from styx_lab.models.native.values import cast
-from styx_lab.models.summary import PmmlSummary, read_summary
+from styx_lab.models.summary import read_summary
 from styx_lab.models.verification import verification_frame, verify_answers
 
 __all__ = ["NativeScorer"]
 
 
-class NativeScorer:
+class NativeScorer(DescribedScorer):
     """Score with NumPy and Numba: `NativeScorer("fraud@3", pmml)` is a `Scorer`.
 
     The score of a binary classifier is the probability of its positive class (`1`, else `true`, else the last class in
@@ -58,30 +58,11 @@ class NativeScorer:
 
     def __init__(self, name: str, pmml: bytes, *, limits: PmmlLimits | None = None) -> None:
         root = parse_pmml(pmml, name=name, limits=limits or PmmlLimits())
-        self._summary = read_summary(root, name=name)
-        self._document: Document | None = compile_tree(root, name=name)
-        self._answer: Answer = plan_answer(self._summary)
-        self._verify(self._document)
-
-    @property
-    def name(self) -> str:
-        """The model with its version, as `fraud@3`."""
-        return self._summary.name
-
-    @property
-    def summary(self) -> PmmlSummary:
-        """What the file says of the model."""
-        return self._summary
-
-    @property
-    def inputs(self) -> Mapping[str, pl.DataType]:
-        """The columns it needs, with their types; numbers of any width are taken."""
-        return self._summary.inputs
-
-    @property
-    def output(self) -> pl.DataType:
-        """The type of the score: Float64 for a probability or a number, else the label's."""
-        return self._answer.dtype
+        summary = read_summary(root, name=name)
+        document = compile_tree(root, name=name)
+        super().__init__(summary)
+        self._document: Document | None = document
+        self._verify(document)
 
     def score(self, frame: pl.DataFrame) -> Scores:
         """Score each row of a frame that has at least the input columns; row order is kept.
@@ -116,17 +97,9 @@ class NativeScorer:
 
     def _tell(self, frame: pl.DataFrame) -> tuple[Told, Rows]:
         document = self._document
-        where = f"model {self.name!r}"
         if document is None:
-            raise ModelError("the scorer is closed", where=where, hint="open it again")
-        absent = [name for name in self._summary.inputs if name not in frame.columns]
-        if absent:
-            raise ModelError(
-                f"the data lack the model's input {', '.join(map(repr, absent))}",
-                where=where,
-                got=list(frame.columns),
-                hint="add or rename the column before the score step",
-            )
+            raise ModelError("the scorer is closed", where=f"model {self.name!r}", hint="open it again")
+        check_columns(self._summary, frame)
         return document.evaluate(frame)
 
     def _chosen(self, told: Told, rows: Rows) -> Column:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -17,11 +17,10 @@ import polars as pl
 from styx_lab.core.ports import Scores
 from styx_lab.errors import ModelError, RunError
 from styx_lab.models import gateway
-from styx_lab.models.answers import Answer, plan_answer
+from styx_lab.models.described import DescribedScorer
 from styx_lab.models.guard import PmmlLimits, check_pmml
 from styx_lab.models.inputs import first_error, prepare_inputs
 from styx_lab.models.pypmml_faults import missing_errors, refuse_misread
-from styx_lab.models.summary import PmmlSummary
 from styx_lab.models.verification import verification_frame, verify_answers
 
 __all__ = ["PypmmlScorer"]
@@ -33,7 +32,7 @@ _INFINITE: Final = {math.inf: msgspec.Raw(b"1e999"), -math.inf: msgspec.Raw(b"-1
 _Reply = dict[str, Any] | str
 
 
-class PypmmlScorer:
+class PypmmlScorer(DescribedScorer):
     """Score with pypmml: `PypmmlScorer("fraud@3", pmml)` is a `Scorer`.
 
     The score of a binary classifier is the probability of its positive class (`1`, else `true`, else the last class in
@@ -64,36 +63,16 @@ class PypmmlScorer:
     """
 
     def __init__(self, name: str, pmml: bytes, *, limits: PmmlLimits | None = None) -> None:
-        self._summary = check_pmml(pmml, name=name, limits=limits or PmmlLimits())
-        refuse_misread(self._summary)
+        summary = check_pmml(pmml, name=name, limits=limits or PmmlLimits())
+        refuse_misread(summary)
         self._text = pmml.decode("utf-8-sig")
-        self._answer: Answer = plan_answer(self._summary)
+        super().__init__(summary)
         self._model: Any = None
         self._generation = -1
         self._closed = False
         self._lock = threading.RLock()
         self._load()
         self._verify()
-
-    @property
-    def name(self) -> str:
-        """The model with its version, as `fraud@3`."""
-        return self._summary.name
-
-    @property
-    def summary(self) -> PmmlSummary:
-        """What the file says of the model."""
-        return self._summary
-
-    @property
-    def inputs(self) -> Mapping[str, pl.DataType]:
-        """The columns it needs, with their types; numbers of any width are taken."""
-        return self._summary.inputs
-
-    @property
-    def output(self) -> pl.DataType:
-        """The type of the score: Float64 for a probability or a number, else the label's."""
-        return self._answer.dtype
 
     def score(self, frame: pl.DataFrame) -> Scores:
         """Score each row of a frame that has at least the input columns; row order is kept.
