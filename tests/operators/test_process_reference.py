@@ -281,6 +281,7 @@ MORE = settings(max_examples=4 * settings().max_examples)
 @given(MOMENTS, st.sampled_from([1, 1, 2, 5]), st.integers(0, 12))
 @example([(0, 0, "a", [["then", [["timer", 9]]], ["timer", 1]], False, None)], 1, 0)
 @example([(0, 0, "a", [["then", [["timer", 9], ["clock timer", 3]]], ["clock timer", 1]], False, 9)], 1, 0)
+@example([(0, 0, "a", [["then", [["say"]]], ["append", 0], ["timer", 25], ["clock timer", 0]], False, None)], 1, 0)
 def test_it_gives_what_the_slow_one_gives(moments: list[Any], size: int, crash: int) -> None:
     script, now = Script(), 1_000
     for gap, delay, key, do, marked, ticked in moments:

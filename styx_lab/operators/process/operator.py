@@ -247,6 +247,7 @@ class ProcessOperator(Operator):
                 slice_.lost.append((key, scope.time, turn.order, turn.clock, endless))
                 continue
             scope.key = key
+            scope.now = slice_.now(key, scope.now)
             length = len(given.rows)
             slice_.fired += 1
             try:
@@ -258,6 +259,8 @@ class ProcessOperator(Operator):
                 given.cut(length)
                 why = f" at {moment(time).isoformat()} of processing time" if clocked else ""
                 slice_.lost.append((key, scope.time, turn.order, turn.clock, _reason(error, why)))
+            else:
+                slice_.reach(key, scope.now)
             scope.log.clear()
         scope.firing = scope.firing_clock = None
 

@@ -80,7 +80,7 @@ class Slice:
         lost: the timers that failed: key, event time, order, clock, reason.
     """
 
-    __slots__ = ("_chains", "_first", "clock", "dead", "fired", "lost", "turns", "watermark")
+    __slots__ = ("_chains", "_first", "_reached", "clock", "dead", "fired", "lost", "turns", "watermark")
 
     def __init__(self, turns: list[Turn], watermark: int, clock: int) -> None:
         self.turns = turns
@@ -91,6 +91,19 @@ class Slice:
         self.lost: list[tuple[Any, int, int, int, str]] = []
         self._first: dict[int, int] = {}
         self._chains: dict[Any, int] = {}
+        self._reached: dict[Any, int] = {}
+
+    def now(self, key: Any, now: int) -> int:
+        """The time by which a key's state lives, which does not go back.
+
+        At the end of input timers of both kinds take turns: what one of event time saw gone stays gone for the others.
+        """
+        return max(now, self._reached.get(key, now))
+
+    def reach(self, key: Any, now: int) -> None:
+        """A timer of a key was taken at a time."""
+        if self._first:
+            self._reached[key] = now
 
     def end(self, timers: dict[int, Timers]) -> None:
         """The input ends: from here on timers that others set are counted."""
