@@ -38,7 +38,9 @@ class EventRows:
     def __init__(self, schema: dict[str, pl.DataType]) -> None:
         self._frame = pl.DataFrame(schema=schema)
         self._numbers = np.empty(0, np.int64)
-        self._added: list[tuple[pl.DataFrame, Int64s]] = []
+        # Whether a row was asked to be kept; others of a small frame are there until the next sweep, and in no snapshot.
+        self._asked = np.empty(0, np.bool_)
+        self._added: list[tuple[pl.DataFrame, Int64s, np.ndarray]] = []
         self._count = 0
         self._swept = 0
 
@@ -47,22 +49,26 @@ class EventRows:
 
     def add(self, frame: pl.DataFrame, numbers: Int64s) -> None:
         """Keep rows; their numbers are greater than all before."""
+        self._add(frame, numbers, np.ones(frame.height, np.bool_))
+
+    def _add(self, frame: pl.DataFrame, numbers: Int64s, asked: np.ndarray) -> None:
         if frame.height:
-            self._added.append((frame, numbers))
+            self._added.append((frame, numbers, asked))
             self._count += frame.height
 
     def add_some(self, frame: pl.DataFrame, numbers: Int64s, some: np.ndarray) -> None:
         """Keep the rows where `some` is true, and of a small frame the others, too, until the next sweep."""
         if frame.height < _FILTERED and some.any():
             # A filter is a query, which costs more than it would save.
-            self.add(frame, numbers)
+            self._add(frame, numbers, some)
         else:
             self.add(frame.filter(pl.Series(some)), numbers[some])
 
     def _whole(self) -> pl.DataFrame:
         if self._added:
-            self._frame = pl.concat([self._frame, *(frame for frame, _ in self._added)], rechunk=False)
-            self._numbers = np.concatenate([self._numbers, *(numbers for _, numbers in self._added)])
+            self._frame = pl.concat([self._frame, *(frame for frame, _, _ in self._added)], rechunk=False)
+            self._numbers = np.concatenate([self._numbers, *(numbers for _, numbers, _ in self._added)])
+            self._asked = np.concatenate([self._asked, *(asked for _, _, asked in self._added)])
             self._added = []
             if self._frame.n_chunks() > max(_CHUNKS, self._frame.height // _CHUNK_ROWS):
                 # To look into many pieces takes longer than to put them together now and then.
@@ -84,9 +90,9 @@ class EventRows:
     def keep(self, numbers: Int64s) -> None:
         """Forget all rows but these."""
         frame = self._whole()
-        kept = self._named(numbers)
+        kept = self._named(numbers) & self._asked
         self._frame = frame.filter(pl.Series(kept)).rechunk()
-        self._numbers = self._numbers[kept]
+        self._numbers, self._asked = self._numbers[kept], self._asked[kept]
         self._count = self._swept = self._frame.height
 
     def _named(self, numbers: Int64s) -> np.ndarray:
@@ -108,5 +114,6 @@ class EventRows:
         return kept
 
     def frame(self) -> pl.DataFrame:
-        """All rows, with their numbers in `_number`."""
-        return self._whole().with_columns(pl.Series(_NUMBER, self._numbers, pl.Int64))
+        """All rows that were asked to be kept, with their numbers in `_number`."""
+        numbered = self._whole().with_columns(pl.Series(_NUMBER, self._numbers, pl.Int64))
+        return numbered if self._asked.all() else numbered.filter(pl.Series(self._asked))

@@ -14,6 +14,7 @@ from styx_lab.bench.payments import payments
 from styx_lab.core.events import canonical_json
 from styx_lab.core.texts import byte_runs, join_runs
 from styx_lab.flow.flow import flow
+from styx_lab.operators.cep.found import COLUMNS, SLOT, STEP
 from styx_lab.operators.cep.matches import _again
 
 
@@ -36,6 +37,8 @@ def test_an_origin_is_canonical_and_names_the_events_of_each_part(name):
 
 def test_what_a_step_has_twice_is_numbered():
     inner = byte_runs([b"a", b"a", b"b", b"a", b"a", b"a"])
-    steps, slots = np.array([0, 0, 0, 0, 1, 1]), np.array([7, 7, 7, 8, 7, 8])
-    assert join_runs(_again(inner, steps, slots), 6).to_list() == ["", ",1", "", "", "", ""]
-    assert _again(inner, np.arange(6), slots) == []
+    found = np.zeros((6, COLUMNS), np.int64)
+    found[:, STEP], found[:, SLOT] = [0, 0, 0, 0, 1, 1], [7, 7, 7, 8, 7, 8]
+    assert join_runs(_again(inner, found), 6).to_list() == ["", ",1", "", "", "", ""]
+    found[:, STEP] = np.arange(6)
+    assert _again(inner, found) == []
