@@ -38,7 +38,7 @@ class EventRows:
     def __init__(self, schema: dict[str, pl.DataType]) -> None:
         self._frame = pl.DataFrame(schema=schema)
         self._numbers = np.empty(0, np.int64)
-        # Whether a row was asked to be kept; others of a small frame are there until the next sweep, and in no snapshot.
+        # Whether a row was asked for; others of a small frame are there until the next sweep, and in no snapshot.
         self._asked = np.empty(0, np.bool_)
         self._added: list[tuple[pl.DataFrame, Int64s, np.ndarray]] = []
         self._count = 0
