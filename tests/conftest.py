@@ -1,6 +1,6 @@
-"""What every test may use: the hypothesis profiles, and a page in a real browser.
+"""What every test may use: the hypothesis profiles, real servers, and a page in a real browser.
 
-Law: a test that needs a browser and finds none fails; it does not skip.
+Law: a test that needs a browser or a server and finds none fails; it does not skip.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from styx_lab.services import Cluster
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -63,3 +65,24 @@ def browser(chromium: Browser) -> Iterator[Page]:
     yield page
     context.close()
     assert not faults, f"the page's scripts failed: {faults}"
+
+
+def _servers(config: pytest.Config) -> Cluster:
+    """The servers that all workers of a test run share, in a folder of that run."""
+    base = config._tmp_path_factory.getbasetemp()
+    return Cluster((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "servers")
+
+
+@pytest.fixture(scope="session")
+def kafka(pytestconfig: pytest.Config) -> str:
+    """A real broker's address. It is shared: a test makes topics with names of its own."""
+    (state,) = _servers(pytestconfig).up(["kafka"], ports={"kafka": 0})
+    return state.address
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """End the servers that tests started, when the last of the workers is done."""
+    if "PYTEST_XDIST_WORKER" not in os.environ and hasattr(session.config, "_tmp_path_factory"):
+        servers = _servers(session.config)
+        if servers.folder.exists():
+            servers.down()

@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "savepoint": ("jobs", "Take a savepoint of a running job."),
     "stop": ("jobs", "Stop a running job: it drains, and can be gone on with."),
     "show": ("show", "Show a bundle, a model, a job, or a job's output."),
+    "cluster": ("cluster", "Start, end and look at servers on this machine: Kafka, Cassandra, Flink."),
     "doctor": ("doctor", "Check what Styx stands on, and say how to mend it."),
     "bench": ("bench", "Run the benchmarks, checking the answers first."),
 }

@@ -12,8 +12,8 @@ import threading
 from contextlib import suppress
 from typing import Any, Final
 
+from styx_lab.core.java import find_java
 from styx_lab.errors import MissingDependencyError, RunError
-from styx_lab.models.java import find_java
 
 __all__ = ["close_jvm", "generation", "jvm_pid", "load_model"]
 

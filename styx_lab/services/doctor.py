@@ -36,6 +36,7 @@ _SIGNS: Final = {
     "train": "sklearn2pmml",
     "kafka": "confluent-kafka",
     "cassandra": "cassandra-driver",
+    "cluster": "jgo",
     "flink": "apache-flink",
     "dev": "import-linter",
 }
