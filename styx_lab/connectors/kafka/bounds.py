@@ -5,7 +5,7 @@ Law: an offset that is not there is an error that names what is there; it is nev
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from styx_lab.connectors.kafka.partition import TopicPart
@@ -33,7 +33,7 @@ def first_offsets(consumer: Any, topics: Topics, parts: Sequence[TopicPart], whe
     _check_partitions(said, parts, where)
     firsts = []
     for part, (low, high) in zip(parts, limits, strict=True):
-        first = said.get(part.partition, low)
+        first = said.get((part.topic, part.partition), low)
         if not low <= first <= high:
             raise DataError(
                 f"the partition has the offsets {low} to {high}",
@@ -58,7 +58,7 @@ def last_offsets(consumer: Any, topics: Topics, parts: Sequence[TopicPart], wher
     _check_partitions(said, parts, where)
     ends: list[int | None] = []
     for part, (_, high) in zip(parts, limits, strict=True):
-        end = said.get(part.partition, high)
+        end = said.get((part.topic, part.partition), high)
         if end > high:
             raise DataError(
                 f"the partition ends at {high}",
@@ -119,12 +119,14 @@ def _at_time(
     return [one.offset if one.offset >= 0 else high for one, (_, high) in zip(found, limits, strict=True)]
 
 
-def _check_partitions(said: dict[int, int], parts: Sequence[TopicPart], where: str) -> None:
-    known = {part.partition for part in parts}
-    if not set(said) <= known:
-        raise DataError(
-            "the topic has no such partition",
-            where=f"{where}, topic {parts[0].topic!r}",
-            got=sorted(set(said) - known),
-            hint=f"it has {', '.join(map(str, sorted(known)))}",
-        )
+def _check_partitions(said: Mapping[tuple[str, int], int], parts: Sequence[TopicPart], where: str) -> None:
+    known = {(part.topic, part.partition) for part in parts}
+    for topic, partition in said:
+        if (topic, partition) not in known:
+            own = [str(part) for name, part in sorted(known) if name == topic]
+            raise DataError(
+                "the topic has no such partition",
+                where=f"{where}, topic {topic!r}",
+                got=partition,
+                hint=f"it has {', '.join(own)}" if own else "it is not read",
+            )

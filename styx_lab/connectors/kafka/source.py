@@ -118,6 +118,17 @@ class KafkaSource:
         """The topics that are read, in the order of their partitions' numbers."""
         return tuple(self._names)
 
+    def pinned(self) -> Topics:
+        """The same topics with offsets in place of words and times, so that they say the same for ever.
+
+        What is not bounded stays so.
+        """
+        parts = self._parts.values()
+        start = ",".join(f"{part.topic}/{part.partition}:{part.next}" for part in parts)
+        stop = ",".join(f"{part.topic}/{part.partition}:{part.end}" for part in parts)
+        said = self._topics
+        return Topics(tuple(self._names), None, start, "never" if self.live else stop, said.profile, said.brokers)
+
     @property
     def trouble(self) -> str:
         """What the client last complained of; empty where nothing was."""

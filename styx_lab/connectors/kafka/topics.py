@@ -18,7 +18,8 @@ __all__ = ["SCHEME", "Topics"]
 
 SCHEME: Final = "kafka:"
 _WORDS: Final = {"start": ("earliest", "latest", "committed"), "stop": ("latest", "never")}
-_OFFSETS: Final = re.compile(r"\d+:\d+(,\d+:\d+)*")
+_OFFSET: Final = r"([a-zA-Z0-9._-]+/)?\d+:\d+"
+_OFFSETS: Final = re.compile(rf"{_OFFSET}(,{_OFFSET})*")
 _HINT: Final = "kafka:TOPIC?start=earliest&stop=latest"
 
 
@@ -35,7 +36,8 @@ class Topics:
         names: of the topics; empty where a pattern says them.
         pattern: a regular expression that the whole name of a topic fits, in place of names.
         start: `earliest`, `latest`, `committed` (by the group `styx-lab`; earliest where nothing is committed), a time
-            (ISO 8601: the first event whose timestamp is that or later), or offsets of one topic (`0:17,1:4`).
+            (ISO 8601: the first event whose timestamp is that or later), or offsets (`0:17,1:4`, of several topics
+            `payments/0:17,logins/0:4`; a partition that is not named has all it has).
         stop: `latest` (what is there when it is opened), `never`, a time (the first event that is not before it), or
             offsets (the first ones that are not read).
         profile: how to reach the cluster, by name; see `load_profile`.
@@ -69,8 +71,7 @@ class Topics:
             if text in _WORDS[bound]:
                 continue
             if _OFFSETS.fullmatch(text):
-                if len(self.names) != 1:
-                    raise DataError("offsets are of one topic", where=where, got=f"{bound}={text}")
+                self.offsets(text)
                 continue
             if time_of(text) is None:
                 raise DataError(
@@ -100,11 +101,24 @@ class Topics:
         """Whether it is read for ever."""
         return self.stop == "never"
 
-    def offsets(self, text: str) -> dict[int, int] | None:
-        """The offsets that a start or stop says by partition; None where it says something else."""
+    def offsets(self, text: str) -> dict[tuple[str, int], int] | None:
+        """The offsets that a start or stop says by topic and partition; None where it says something else.
+
+        Raises:
+            DataError: when it does not say of which topic.
+        """
         if not _OFFSETS.fullmatch(text):
             return None
-        return {int(part): int(offset) for part, _, offset in (one.partition(":") for one in text.split(","))}
+        found = {}
+        for one in text.split(","):
+            place, _, offset = one.partition(":")
+            topic, _, partition = place.rpartition("/")
+            if not topic and len(self.names) != 1:
+                raise DataError("of which topic is this offset?", where=self._where(), got=one, hint="TOPIC/0:17")
+            if topic and self.names and topic not in self.names:
+                raise DataError("an offset is of another topic", where=self._where(), got=one)
+            found[topic or self.names[0], int(partition)] = int(offset)
+        return found
 
     def __str__(self) -> str:
         said = [("pattern", self.pattern), ("start", self.start), ("stop", self.stop)]
