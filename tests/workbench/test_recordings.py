@@ -24,6 +24,7 @@ from styx_lab.engines.result import digest_lines
 from styx_lab.errors import DataError, NotFoundError
 from styx_lab.services import Cluster
 from styx_lab.workbench.jobs import read_job_output
+from styx_lab.workbench.producing import produce as write_recording
 from styx_lab.workbench.recordings import record
 
 
@@ -76,6 +77,20 @@ def test_the_topic_and_its_recording_give_the_same_bytes_in_the_notebook_and_in_
     produce(name, [payment(500)])
     again = styx.run_bundle("large", text, store=store)
     assert again.outcome.count == 200
+
+
+def test_a_recording_that_is_written_to_a_topic_is_the_same_when_it_is_recorded_again(topic, produce, kafka, tmp_path):
+    name = topic(2)
+    produce(name, [payment(index, index % 2) for index in range(50)])
+    produce(name, [(1, 2_000, None, b"k", [("h", b"1")])])
+    first = record(Topics((name,), brokers=kafka), tmp_path / "a.recording.parquet").recording
+    again = f"{name}-again"
+    made = write_recording(first, again, brokers=kafka)
+    assert (made.events, made.partitions) == (51, 2)
+    second = record(Topics((again,), brokers=kafka), tmp_path / "b.recording.parquet").recording
+    assert second.about.content_sha256 == first.about.content_sha256
+    with pytest.raises(DataError, match="the topic has no such partition, but the recording has; got 1"):
+        write_recording(first, topic(1), brokers=kafka)
 
 
 def test_limits(topic, produce, kafka, tmp_path):

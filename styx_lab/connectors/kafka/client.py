@@ -12,7 +12,7 @@ from typing import Any, Final
 from styx_lab.connectors.kafka.profile import KafkaProfile
 from styx_lab.errors import DataError, MissingDependencyError
 
-__all__ = ["Trouble", "make_consumer"]
+__all__ = ["Trouble", "client_settings", "make_consumer"]
 
 _LOGGER: Final = logging.getLogger("styx_lab.kafka")
 _LOGGER.addHandler(logging.NullHandler())
@@ -65,9 +65,8 @@ def make_consumer(profile: KafkaProfile, *, group: str = "styx-lab", **settings:
         ) from error
     trouble = Trouble()
     own = {name.replace("_", "."): value for name, value in settings.items()}
-    every = {**_FAST, **own, **profile.settings(), "group.id": group, "error_cb": trouble}
     try:
-        return Consumer(every, logger=_LOGGER), trouble
+        return Consumer(client_settings(profile, trouble, **{**_FAST, **own, "group.id": group})), trouble
     except KafkaException as error:
         refused = error.args[0]
         raise DataError(
@@ -75,6 +74,11 @@ def make_consumer(profile: KafkaProfile, *, group: str = "styx-lab", **settings:
             where=f"kafka at {profile.brokers}",
             hint="settings have librdkafka's names",
         ) from error
+
+
+def client_settings(profile: KafkaProfile, trouble: Trouble, **settings: Any) -> dict[str, Any]:
+    """The settings of any client: those of the profile win, and nothing is printed."""
+    return {**settings, **profile.settings(), "error_cb": trouble, "logger": _LOGGER}
 
 
 def _without_values(text: str, profile: KafkaProfile) -> str:
