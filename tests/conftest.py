@@ -6,7 +6,8 @@ Law: a test that needs a browser or a server and finds none fails; it does not s
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -78,6 +79,43 @@ def kafka(pytestconfig: pytest.Config) -> str:
     """A real broker's address. It is shared: a test makes topics with names of its own."""
     (state,) = _servers(pytestconfig).up(["kafka"], ports={"kafka": 0})
     return state.address
+
+
+@pytest.fixture
+def topic(kafka: str) -> Callable[..., str]:
+    """Make a topic with so many partitions; gives its name."""
+
+    def make(partitions: int = 1, **config: str) -> str:
+        from confluent_kafka.admin import AdminClient, NewTopic
+
+        name = f"t-{uuid.uuid4().hex[:10]}"
+        admin = AdminClient({"bootstrap.servers": kafka})
+        admin.create_topics([NewTopic(name, partitions, config=config)])[name].result(30)
+        return name
+
+    return make
+
+
+@pytest.fixture
+def produce(kafka: str) -> Callable[..., None]:
+    """Write events to a topic: (partition, timestamp, value) each, with a key and headers where they are said."""
+
+    def write(name: str, events: Sequence[tuple[object, ...]], **settings: object) -> None:
+        from confluent_kafka import Producer
+
+        producer = Producer({"bootstrap.servers": kafka, "linger.ms": 1, **settings})
+        transactional = "transactional.id" in settings
+        if transactional:
+            producer.init_transactions(30)
+            producer.begin_transaction()
+        for partition, stamp, value, *more in events:
+            key, headers = (*more, None, None)[:2]
+            producer.produce(name, value, key=key, partition=partition, timestamp=stamp, headers=headers)
+        assert producer.flush(30) == 0
+        if transactional:
+            producer.commit_transaction(30)
+
+    return write
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
 import re
 import shutil
 import socket
@@ -32,6 +33,8 @@ SERVERS: Final[Mapping[str, Server]] = {"kafka": Kafka(), "cassandra": Cassandra
 """The servers that can be started, by name, in the order in which they are started."""
 
 _LOOK_SECONDS: Final = 0.05
+_LET_GO_SECONDS: Final = 15.0
+_SERVER_PORTS: Final = range(20_000, 32_000)
 _FAULT: Final = re.compile(r"\b(ERROR|FATAL)\b|Exception|^Error|^Caused by")
 
 
@@ -251,7 +254,7 @@ def _free_ports(server: Server, asked: int | None, before: Mapping[str, int]) ->
         for purpose, usual in server.ports.items():
             wanted = asked if purpose == main and asked is not None else before.get(purpose, usual)
             try:
-                ports[purpose] = sockets.take(wanted)
+                ports[purpose] = sockets.take(wanted, patient=wanted == before.get(purpose))
             except OSError as error:
                 if purpose != main:  # nobody but the server itself knows it
                     ports[purpose] = sockets.take(0)
@@ -278,7 +281,28 @@ class _Sockets:
         for one in self._held:
             one.close()
 
-    def take(self, port: int) -> int:
+    def take(self, port: int, *, patient: bool = False) -> int:
+        """Hold a port; for 0 any that is free. A server that was killed a moment ago may still be letting go of it."""
+        if not port:
+            return self._any()
+        end = time.monotonic() + (_LET_GO_SECONDS if patient else 0.0)
+        while True:
+            try:
+                return self._bind(port)
+            except OSError:
+                if time.monotonic() >= end:
+                    raise
+                time.sleep(_LOOK_SECONDS)
+
+    def _any(self) -> int:
+        # Not one that the system gives to clients: a client that tries again and again to reach a server that is away
+        # is given its port some day, connects to itself, and holds it.
+        for port in random.sample(_SERVER_PORTS, 100):
+            with suppress(OSError):
+                return self._bind(port)
+        return self._bind(0)
+
+    def _bind(self, port: int) -> int:
         one = socket.socket()
         self._held.append(one)
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
