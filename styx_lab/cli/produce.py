@@ -16,8 +16,8 @@ __all__ = ["produce"]
     epilog=epilog(
         "styx produce sample_data/payments.recording.parquet payments",
         when="with a broker that runs: `styx cluster up kafka`",
-        exits="0; 65 or 66 when the recording is no good or not there; 69 the extra kafka is not installed; 70 the broker "
-        "cannot be reached; 73 it does not take an event.",
+        exits="0; 65 or 66 when the recording is no good or not there; 69 the extra kafka is not installed; 70 the "
+        "broker cannot be reached; 73 it does not take an event.",
     )
 )
 @click.argument("recording", type=click.Path(path_type=Path))

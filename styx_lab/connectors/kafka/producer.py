@@ -135,7 +135,8 @@ class TopicWriter:
 
     def _make(self, profile: KafkaProfile, partitions: int) -> None:
         from confluent_kafka import KafkaException
-        from confluent_kafka.admin import AdminClient, NewTopic
+        from confluent_kafka.admin import AdminClient
+        from confluent_kafka.cimpl import NewTopic
 
         admin = AdminClient(client_settings(profile, self._trouble))
         try:
