@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from styx_lab.connectors import MemoryLookup
-from styx_lab.core.ports import Lookup, Scores
+from styx_lab.core.ports import ERROR_KIND, Lookup, Scorer, Scores
 from styx_lab.errors import ModelError
 from styx_lab.flow import aggregate as agg
 from styx_lab.flow.flow import Flow, flow
@@ -17,6 +17,7 @@ from styx_lab.flow.stream import Stream
 from styx_lab.flow.table import table
 from styx_lab.flow.trigger import AtEndOfInput, Every, EveryEvents, When
 from styx_lab.flow.window import Calendar, Counted, Cumulating, Global, Session, Sliding, Tumbling
+from styx_lab.models.profile import ProfiledScorer, profile_rows
 from styx_lab.testing.strategies import payments
 from tests.laws.conditions import more_tries, settled, unchanged
 from tests.laws.steps import Clocked, ClockedAlone, Everything, Paid, Refunded
@@ -26,28 +27,51 @@ BOUND = 20
 
 
 class TriesScorer:
-    """A deterministic scorer in this process: fails on rows without an amount, and on four tries."""
+    """A deterministic scorer in this process: rows without an amount, with few and with four tries have errors."""
 
     name = "risk@1"
     inputs = {"amount": pl.Float64(), "tries": pl.Int64()}
     output = pl.Float64()
+    outputs = {"label": pl.String(), "probability(1)": pl.Float64(), "rounds": pl.Int64()}
 
-    def score(self, frame: pl.DataFrame) -> Scores:
+    def score(self, frame: pl.DataFrame, outputs: Sequence[str] = ()) -> Scores:
         for name in self.inputs:
             if name not in frame.columns:
                 raise ModelError("the model needs a column that is not there", where="model 'risk@1'", got=name)
-        failed = pl.col("amount").is_null() | pl.col("tries").is_null() | (pl.col("tries") == 4)
-        answered = frame.select(
-            pl.when(~failed).then(pl.col("amount") * 0.001 + pl.col("tries")).alias("value"),
-            pl.when(failed).then(pl.lit("no amount, no tries, or too many")).alias("error"),
+        for name in outputs:
+            if name not in self.outputs:
+                raise ModelError(
+                    "no such output", where="model 'risk@1'", got=name, hint=f"one of {list(self.outputs)}"
+                )
+        missing = pl.col("amount").is_null() | pl.col("tries").is_null()
+        kind = pl.when(missing).then(pl.lit("missing")).when(pl.col("tries") == 4).then(pl.lit("failed"))
+        kind = (
+            kind.when(pl.col("tries") < 0)
+            .then(pl.lit("invalid"))
+            .when(pl.col("amount").is_nan())
+            .then(pl.lit("failed"))
         )
-        return Scores(answered["value"], answered["error"])
+        answered = frame.with_columns(kind.cast(ERROR_KIND).alias("kind")).select(
+            "kind",
+            (pl.col("amount") * 0.001 + pl.col("tries")).alias("value"),
+            pl.when(pl.col("kind").is_not_null()).then(pl.lit("no amount, no tries, or too many")).alias("error"),
+            pl.when(pl.col("tries") > 1).then(pl.lit("many")).otherwise(pl.lit("few")).alias("label"),
+            (1 / (1 + pl.col("tries").abs())).alias("probability(1)"),
+            (pl.col("tries") * 2).alias("rounds"),
+        )
+        good = pl.col("kind").is_null()
+        answered = answered.with_columns(pl.when(good).then(pl.col("value", *self.outputs)))
+        return Scores(answered["value"], answered["error"], answered.select(outputs), answered["kind"])
 
     def close(self) -> None:
         """Nothing is held."""
 
 
-MODELS = {"risk": TriesScorer()}
+TRAINED_ON = pl.DataFrame({"amount": [0.5, 1.0, None, 900.0, 500.0, 0.25], "tries": [0, 1, 2, 3, None, 1]})
+MODELS: dict[str, Scorer] = {
+    "risk": TriesScorer(),
+    "profiled": ProfiledScorer(TriesScorer(), profile_rows(TRAINED_ON)),
+}
 
 
 class Changing:
@@ -501,9 +525,16 @@ def _lookup_cases() -> list[Case]:
 def _score_cases() -> list[Case]:
     raw = _source().score("risk", into="risk")
     matched = _source().detect(TESTING, amount="drain.amount", tries="drain.tries").score("risk", into="risk")
+    wanted = {"label": "label", "p": "probability(1)", "rounds": ("rounds", "int")}
+    told = _source().score("profiled", into="risk", outputs=wanted, on_error={"missing": None, "failed": 9.5})
+    twice = told.score("risk", into="again", outputs=["probability(1)"], on_error="null").filter("risk = again")
+    labels = _source().score("risk", outputs={"told": "label"}, on_error={"failed": None})
     return [
         Case("score", flow("score", raw.filter("risk > 1").to("out"))),
         Case("score-matches", flow("score", matched.to("out")), ordered=True),
+        Case("score-outputs", flow("score", told.to("out"))),
+        Case("score-twice", flow("score", twice.to("out"))),
+        Case("score-labels", flow("score", labels.to("out"))),
     ]
 
 
