@@ -13,9 +13,9 @@ import pytest
 
 import styx_lab as styx
 from styx_lab import Flow, Pattern, SqliteStore, workbench
+from styx_lab.bundles import verify
 from styx_lab.bundles.archive import pack_files, unpack_files
 from styx_lab.bundles.bundle import Bundle, pack_bundle, read_bundle
-from styx_lab.bundles import verify
 from styx_lab.bundles.verify import Verified, replay_golden, verify_in_clean_process
 from styx_lab.connectors import RecordingWriter
 from styx_lab.core.events import canonical_json
