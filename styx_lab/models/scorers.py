@@ -32,7 +32,7 @@ ENGINES: Final = tuple(_OPEN)
 """The evaluators of PMML that can be asked for by name."""
 
 
-def open_scorer(record: ModelRecord, engine: str = "pypmml") -> Scorer:
+def open_scorer(record: ModelRecord, engine: str = "native") -> Scorer:
     """Open a model of the store for scoring: `open_scorer(store.get_model("fraud@champion"))`.
 
     >>> record = ModelRecord("fraud", 3, b"<PMML/>", sha256="", created="", meta={})
@@ -43,7 +43,7 @@ def open_scorer(record: ModelRecord, engine: str = "pypmml") -> Scorer:
 
     Args:
         record: the model as the store keeps it.
-        engine: the evaluator.
+        engine: the evaluator: `native` needs nothing but this package, `pypmml` Java and the extra of that name.
 
     Raises:
         ModelError: on an unknown engine, or when the model is refused.
