@@ -7,13 +7,14 @@ that somebody else's implementation can be tried in one line.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
 
 __all__ = [
+    "ERROR_KIND",
     "TICK",
     "Arrivals",
     "EncodedFormat",
@@ -129,17 +130,32 @@ class Sink(Protocol):
         """Let go of files and connections; what was not committed is dropped."""
 
 
+ERROR_KIND: Final = pl.Enum(["missing", "invalid", "failed"])
+"""Why a row has no score: an input that the model makes use of is not there; the model cannot take a value; or else its
+evaluation failed or gave no valid target. A value that cannot be taken goes before one that is not there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """A scorer's answer to one batch: a value and an error for each row, exactly one of them null."""
+    """A scorer's answer to one batch: a value and an error for each row, exactly one of them null.
+
+    Attributes:
+        values: the score of each row.
+        errors: why a row has none, in words.
+        outputs: the further columns that were asked for, in that order; null where the row has an error.
+        kinds: of the errors, of the type `ERROR_KIND`; null where the row has none. `None` where the scorer cannot
+            tell: then all of them are `failed`.
+    """
 
     values: pl.Series
     errors: pl.Series
+    outputs: pl.DataFrame = field(default_factory=pl.DataFrame)
+    kinds: pl.Series | None = None
 
 
 @runtime_checkable
 class Scorer(Protocol):
-    """A model that gives each row one number (or label)."""
+    """A model that gives each row one number (or label), and further columns on demand."""
 
     @property
     def name(self) -> str:
@@ -153,8 +169,17 @@ class Scorer(Protocol):
     def output(self) -> pl.DataType:
         """The type of the score."""
 
-    def score(self, frame: pl.DataFrame) -> Scores:
-        """Score each row of a frame that has at least the input columns; row order is kept, no state is."""
+    @property
+    def outputs(self) -> Mapping[str, pl.DataType]:
+        """The further columns it can give, with their types: its target's name, `probability(CLASS)`, its outputs."""
+
+    def score(self, frame: pl.DataFrame, outputs: Sequence[str] = ()) -> Scores:
+        """Score each row of a frame that has at least the input columns; row order is kept, no state is.
+
+        Args:
+            frame: the rows.
+            outputs: names of `outputs` to give as well; another name is a ModelError that tells what there is.
+        """
 
     def close(self) -> None:
         """Let go of what it holds; may be called twice."""

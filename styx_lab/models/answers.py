@@ -15,7 +15,7 @@ import polars as pl
 from styx_lab.models.fields import polars_type
 from styx_lab.models.summary import PmmlSummary, positive_class
 
-__all__ = ["Answer", "plan_answer"]
+__all__ = ["Answer", "gives_probabilities", "plan_answer", "plan_label"]
 
 # Models whose votes are no probabilities, unless the file names an output that says so.
 _WITHOUT_PROBABILITY: Final = ("SupportVectorMachineModel", "RuleSetModel", "NearestNeighborModel", "ClusteringModel")
@@ -78,13 +78,18 @@ class Answer:
 
 def plan_answer(summary: PmmlSummary) -> Answer:
     """Choose the score: a positive class's probability, a number, or a label (see `positive_class`)."""
+    if summary.function == "classification" and len(summary.classes) == 2:
+        positive = positive_class(summary.classes)
+        output = summary.output_of("probability", positive)
+        if output is not None or gives_probabilities(summary):
+            column = output.name if output is not None else f"probability_{positive}"
+            return Answer("probability", column, pl.Float64(), positive)
+    return plan_label(summary)
+
+
+def plan_label(summary: PmmlSummary) -> Answer:
+    """The target itself: the predicted label of a classifier, the predicted number of a regression."""
     if summary.function == "classification":
-        if len(summary.classes) == 2:
-            positive = positive_class(summary.classes)
-            output = summary.output_of("probability", positive)
-            if output is not None or summary.kind not in _WITHOUT_PROBABILITY:
-                column = output.name if output is not None else f"probability_{positive}"
-                return Answer("probability", column, pl.Float64(), positive)
         ranked = [(each, summary.output_of("probability", each)) for each in summary.classes]
         complete = tuple((each, output.name) for each, output in ranked if output is not None)
         return Answer(
@@ -96,6 +101,11 @@ def plan_answer(summary: PmmlSummary) -> Answer:
     if summary.function == "regression":
         return Answer("number", _predicted(summary), pl.Float64())
     return Answer("label", _predicted(summary), pl.String())
+
+
+def gives_probabilities(summary: PmmlSummary) -> bool:
+    """Whether a classifier's votes are probabilities, or its file names outputs that are."""
+    return summary.kind not in _WITHOUT_PROBABILITY or summary.output_of("probability") is not None
 
 
 def _predicted(summary: PmmlSummary) -> str:

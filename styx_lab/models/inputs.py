@@ -11,13 +11,16 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final, cast
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from styx_lab.core.ports import ERROR_KIND
 from styx_lab.errors import ModelError
 from styx_lab.models.fields import InputField
 from styx_lab.models.summary import PmmlSummary
 
-__all__ = ["check_columns", "first_error", "prepare_inputs"]
+__all__ = ["check_columns", "first_error", "judge_inputs", "missing_inputs", "prepare_inputs"]
 
 _SHOWN: Final = 40
 _ROW: Final = "_row_error"
@@ -39,8 +42,31 @@ def check_columns(summary: PmmlSummary, frame: pl.DataFrame) -> None:
         )
 
 
+def missing_inputs(summary: PmmlSummary, frame: pl.DataFrame) -> npt.NDArray[np.bool_]:
+    """In which rows an input that the model makes use of is null or NaN."""
+    found = np.zeros(frame.height, dtype=np.bool_)
+    for each in summary.fields:
+        if each.name in summary.used and each.missing_replacement is None:
+            given = frame.get_column(each.name)
+            if given.null_count():
+                found |= given.is_null().to_numpy()
+            if given.dtype.is_float():
+                found |= given.is_nan().fill_null(False).to_numpy()
+    return found
+
+
 def prepare_inputs(summary: PmmlSummary, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
-    """The model's inputs in their declared types, and for each row its first error (null where there is none).
+    """The model's inputs in their declared types, and for each row its first error; as `judge_inputs`, without kinds.
+
+    Raises:
+        ModelError: when a column is not there.
+    """
+    clean, errors, _ = judge_inputs(summary, frame)
+    return clean, errors
+
+
+def judge_inputs(summary: PmmlSummary, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series, pl.Series]:
+    """The model's inputs in their declared types, for each row its first error (null where there is none) and its kind.
 
     Args:
         summary: what `check_pmml` gave.
@@ -51,7 +77,7 @@ def prepare_inputs(summary: PmmlSummary, frame: pl.DataFrame) -> tuple[pl.DataFr
     """
     where = f"model {summary.name!r}"
     check_columns(summary, frame)
-    problems = []
+    problems, kinds = [], []
     columns = []
     for each in summary.fields:
         given = frame.get_column(each.name)
@@ -59,18 +85,19 @@ def prepare_inputs(summary: PmmlSummary, frame: pl.DataFrame) -> tuple[pl.DataFr
         if plain is not None:
             columns.append(plain)
             continue
-        clean, problem = _prepare(each, given, where)
+        clean, problem, kind = _prepare(each, given, where)
         columns.append(clean)
         problems.append(problem)
+        kinds.append(kind)
     errors = first_error(problems, frame.height)
-    return pl.DataFrame(columns) if columns else pl.DataFrame(), errors
+    return pl.DataFrame(columns) if columns else pl.DataFrame(), errors, first_error(kinds, frame.height, ERROR_KIND)
 
 
-def first_error(problems: Sequence[pl.Series], height: int) -> pl.Series:
-    """For each row the first error of several columns of them, null where there is none."""
+def first_error(problems: Sequence[pl.Series], height: int, dtype: pl.DataType | None = None) -> pl.Series:
+    """For each row the first error (or its kind) of several columns of them, null where there is none."""
     found = [each for each in problems if each.null_count() < height]
     if not found:
-        return pl.Series(_ROW, [None], dtype=pl.String).new_from_index(0, height)
+        return pl.Series(_ROW, [None], dtype=dtype or pl.String).new_from_index(0, height)
     return pl.select(pl.coalesce(found).alias(_ROW)).to_series()
 
 
@@ -99,7 +126,7 @@ def _plain(field: InputField, given: pl.Series, where: str) -> pl.Series | None:
     return clean.alias(field.name)
 
 
-def _prepare(field: InputField, given: pl.Series, where: str) -> tuple[pl.Series, pl.Series]:
+def _prepare(field: InputField, given: pl.Series, where: str) -> tuple[pl.Series, pl.Series, pl.Series]:
     converted, not_a_number = _convert(field, given)
     work = pl.DataFrame({"given": given.alias("given"), "value": converted, "nan": not_a_number})
     value = pl.col("value")
@@ -136,12 +163,19 @@ def _prepare(field: InputField, given: pl.Series, where: str) -> tuple[pl.Series
     cleaned = pl.when(invalid).then(cleaned).otherwise(_limit_outliers(field, cleaned))
     if field.missing_values:
         cleaned = pl.when(present).then(cleaned).otherwise(None)
+    refusal, lacking = reason.otherwise(None), pl.lit(False)
     if field.missing:
-        reason = reason.when(cleaned.is_null()).then(_say(where, field, "a value is missing, and the model needs one"))
+        lacking = cleaned.is_null()
+        reason = reason.when(lacking).then(_say(where, field, "a value is missing, and the model needs one"))
     if field.missing_replacement is not None:
         cleaned = cleaned.fill_null(pl.lit(_typed(field, (field.missing_replacement,), where)[0], field.dtype))
-    done = work.select(cleaned.cast(field.dtype).alias(field.name), reason.otherwise(None).alias(_ROW))
-    return done.get_column(field.name), done.get_column(_ROW)
+    kind = pl.when(refusal.is_not_null()).then(pl.lit("invalid")).when(lacking).then(pl.lit("missing"))
+    done = work.select(
+        cleaned.cast(field.dtype).alias("clean"),
+        reason.otherwise(None).alias(_ROW),
+        kind.otherwise(None).cast(ERROR_KIND).alias("kind"),
+    )
+    return done.get_column("clean").alias(field.name), done.get_column(_ROW), done.get_column("kind")
 
 
 def _convert(field: InputField, given: pl.Series) -> tuple[pl.Series, pl.Series]:

@@ -6,21 +6,23 @@ that names the model; a model that does not give its embedded rows back is not l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from styx_lab.core.ports import Scores
+from styx_lab.core.ports import ERROR_KIND, Scores
 from styx_lab.errors import ModelError
 from styx_lab.models.described import DescribedScorer
 from styx_lab.models.guard import PmmlLimits, parse_pmml
-from styx_lab.models.inputs import check_columns
+from styx_lab.models.inputs import check_columns, missing_inputs
 from styx_lab.models.native.column import Column, Rows
 from styx_lab.models.native.document import Document, compile_tree
 from styx_lab.models.native.model import Answer as Told
 from styx_lab.models.native.table import series_of, tabulate
 from styx_lab.models.native.values import cast
+from styx_lab.models.outputs import ModelOutput, finite, output_type
 from styx_lab.models.summary import read_summary
 from styx_lab.models.verification import verification_frame, verify_answers
 
@@ -62,14 +64,20 @@ class NativeScorer(DescribedScorer):
         document = compile_tree(root, name=name)
         super().__init__(summary)
         self._document: Document | None = document
+        others = [each for each in document.model.names.fields.values() if not each.active and each.data is not None]
+        for each in others[1:]:
+            if each.name not in self._further and each.data is not None:
+                dtype = output_type(each.data.type, where=f"model {name!r}, field {each.name!r}")
+                self._further[each.name] = ModelOutput(each.name, dtype)
         self._verify(document)
 
-    def score(self, frame: pl.DataFrame) -> Scores:
+    def score(self, frame: pl.DataFrame, outputs: Sequence[str] = ()) -> Scores:
         """Score each row of a frame that has at least the input columns; row order is kept.
 
         Raises:
-            ModelError: when an input column is not there, or the scorer is closed.
+            ModelError: when an input column is not there, an output is not known, or the scorer is closed.
         """
+        asked = self._asked(outputs)
         told, rows = self._tell(frame)
         column = self._chosen(told, rows)
         height = frame.height
@@ -81,15 +89,25 @@ class NativeScorer(DescribedScorer):
             codes = column.errors if codes is None else np.where(codes != 0, codes, column.errors)
         plain = Column(column.type, column.values, missing if missing.any() else None, None, column.words)
         values = series_of("score", plain, height).cast(self._answer.dtype)
+        further = [self._output(each, told, rows) for each in asked]
         if codes is None and not missing.any():
-            return Scores(values, pl.Series("error", [None], dtype=pl.String).new_from_index(0, height))
+            nothing = pl.Series("error", [None], dtype=pl.String).new_from_index(0, height)
+            return Scores(values, nothing, pl.DataFrame(further), nothing.cast(ERROR_KIND).alias("kind"))
         texts = [None, *(f"model {self.name!r}: {text}" for text in rows.texts[1:])]
         texts.append(f"no valid target: model {self.name!r} gave none for this row")
         found = np.zeros(height, dtype=np.int32) if codes is None else np.array(np.broadcast_to(codes, (height,)))
         failed = found != 0
+        lost = failed | missing
+        gaps = missing_inputs(self._summary, frame) & lost
         found[missing & ~failed] = len(texts) - 1
-        errors = pl.Series("error", texts, dtype=pl.String).gather(found).alias("error")
-        return Scores(values.set(pl.Series(failed), None) if failed.any() else values, errors)
+        kinds = pl.Series("kind", [*rows.kinds, "failed"], dtype=ERROR_KIND).gather(found)
+        without = pl.Series(lost)
+        return Scores(
+            values.set(pl.Series(failed), None) if failed.any() else values,
+            pl.Series("error", texts, dtype=pl.String).gather(found),
+            pl.DataFrame([each.set(without, None) for each in further]),
+            kinds.set(pl.Series(gaps) & (kinds == "failed"), "missing"),
+        )
 
     def close(self) -> None:
         """Let go of the model. May be called twice."""
@@ -111,6 +129,21 @@ class NativeScorer(DescribedScorer):
         if answer.kind == "label" and isinstance(answer.dtype, pl.String):
             return cast(target, "string", rows)
         return target
+
+    def _output(self, asked: ModelOutput, told: Told, rows: Rows) -> pl.Series:
+        """A further column of the answer; what is an error there is null."""
+        if asked.name == self._summary.target:
+            column = told.prediction.target
+        elif asked.label is not None:
+            column = told.prediction.of_class("probability", asked.label, rows)
+        else:
+            column = told.outputs[asked.name] if asked.name in told.outputs else told.others[asked.name]
+        if isinstance(asked.dtype, pl.String):
+            column = cast(column, "string", rows)
+        series = series_of(asked.name, column, rows.height)
+        if column.errors is not None:
+            series = series.set(pl.Series(np.array(np.broadcast_to(column.errors != 0, (rows.height,)))), None)
+        return finite(series.cast(asked.dtype))
 
     def _verify(self, document: Document) -> None:
         """Evaluate the rows that were embedded at export."""

@@ -14,12 +14,13 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from styx_lab.core.ports import Scores
+from styx_lab.core.ports import ERROR_KIND, Scores
 from styx_lab.errors import ModelError, RunError
 from styx_lab.models import gateway
 from styx_lab.models.described import DescribedScorer
 from styx_lab.models.guard import PmmlLimits, check_pmml
-from styx_lab.models.inputs import first_error, prepare_inputs
+from styx_lab.models.inputs import first_error, judge_inputs, missing_inputs
+from styx_lab.models.outputs import ModelOutput
 from styx_lab.models.pypmml_faults import missing_errors, refuse_misread
 from styx_lab.models.verification import verification_frame, verify_answers
 
@@ -74,32 +75,43 @@ class PypmmlScorer(DescribedScorer):
         self._load()
         self._verify()
 
-    def score(self, frame: pl.DataFrame) -> Scores:
+    def score(self, frame: pl.DataFrame, outputs: Sequence[str] = ()) -> Scores:
         """Score each row of a frame that has at least the input columns; row order is kept.
 
         Raises:
-            ModelError: when an input column is not there, or the scorer is closed.
+            ModelError: when an input column is not there, an output is not known, or the scorer is closed.
             RunError: when the JVM ended twice over the same rows.
         """
         if self._closed:
             raise ModelError("the scorer is closed", where=f"model {self.name!r}", hint="open it again")
-        clean, errors = self._prepare(frame)
+        further = self._asked(outputs)
+        clean, errors, of_inputs = self._prepare(frame)
         values: list[Any] = [None] * frame.height
+        others: list[list[Any]] = [[None] * frame.height for _ in further]
         problems: list[str | None] = errors.to_list()
+        kinds: list[str | None] = of_inputs.to_list()
         asked = [index for index, problem in enumerate(problems) if problem is None]
         rows = clean.rows() if clean.width else [()] * frame.height
+        lacking = missing_inputs(self._summary, frame)
         for start in range(0, len(asked), _ROWS_A_CALL):
             part = asked[start : start + _ROWS_A_CALL]
             replies = self._ask([rows[index] for index in part])
             for index, reply in zip(part, replies, strict=True):
                 if isinstance(reply, str):
-                    problems[index] = reply
-                else:
-                    values[index] = value = self._answer.value(reply)
-                    if value is None:
-                        problems[index] = f"no valid target: model {self.name!r} gave none for this row"
+                    problems[index], kinds[index] = reply, "missing" if lacking[index] else "failed"
+                    continue
+                values[index] = value = self._answer.value(reply)
+                if value is None:
+                    problems[index] = f"no valid target: model {self.name!r} gave none for this row"
+                    kinds[index] = "missing" if lacking[index] else "failed"
+                    continue
+                for each, column in zip(further, others, strict=True):
+                    column[index] = each.value(reply)
         return Scores(
-            pl.Series("score", values, dtype=self._answer.dtype), pl.Series("error", problems, dtype=pl.String)
+            pl.Series("score", values, dtype=self._answer.dtype),
+            pl.Series("error", problems, dtype=pl.String),
+            pl.DataFrame([_typed(each, column) for each, column in zip(further, others, strict=True)]),
+            pl.Series("kind", kinds, dtype=ERROR_KIND),
         )
 
     def close(self) -> None:
@@ -123,14 +135,17 @@ class PypmmlScorer(DescribedScorer):
             ) from error
         self._model = model
 
-    def _prepare(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
-        clean, errors = prepare_inputs(self._summary, frame)
+    def _prepare(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series, pl.Series]:
+        clean, errors, kinds = judge_inputs(self._summary, frame)
         # pypmml reads a file's 32-bit thresholds as 64-bit decimals. Written as the shortest decimal of 32 bits, inputs
         # compare with those exactly as they do in 32 bits.
         if pl.Float32 in clean.dtypes:
             clean = clean.with_columns(pl.col(pl.Float32).cast(pl.String).cast(pl.Float64))
         wrong = missing_errors(self._summary, clean)
-        return clean, first_error([errors, *wrong], frame.height) if wrong else errors
+        if not wrong:
+            return clean, errors, kinds
+        told = first_error([errors, *wrong], frame.height)
+        return clean, told, kinds.set(kinds.is_null() & told.is_not_null(), "missing")
 
     def _ask(self, rows: Sequence[tuple[Any, ...]]) -> list[_Reply]:
         """Ask pypmml; when it refuses a batch, ask for its halves, so that one bad row costs its neighbours nothing."""
@@ -192,11 +207,18 @@ class PypmmlScorer(DescribedScorer):
         frame = verification_frame(self._summary)
         if frame is None:
             return
-        clean, errors = self._prepare(frame)
+        clean, errors, _ = self._prepare(frame)
         # A row whose inputs are refused is not asked for: its error is the finding.
         answers = iter(self._ask([row for row, error in zip(clean.rows(), errors, strict=True) if error is None]))
         replies = [next(answers) if error is None else error for error in errors]
         verify_answers(self._summary, self._answer, replies, engine="pypmml")
+
+
+def _typed(output: ModelOutput, values: list[Any]) -> pl.Series:
+    if isinstance(output.dtype, pl.Date | pl.Time | pl.Datetime):
+        # pypmml writes moments as text.
+        return pl.Series(output.name, values, dtype=pl.String).str.strptime(output.dtype, strict=False)
+    return pl.Series(output.name, values, dtype=output.dtype)
 
 
 def _finite(rows: list[tuple[Any, ...]]) -> Sequence[Sequence[Any]]:

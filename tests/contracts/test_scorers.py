@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 import pytest
 
 from styx_lab.core.ports import Scores
@@ -41,11 +44,13 @@ class _Broken(TriesScorer):
         self._fault = fault
         self._scored = 0
 
-    def score(self, frame: pl.DataFrame) -> Scores:
+    def score(self, frame: pl.DataFrame, outputs: Sequence[str] = ()) -> Scores:
         if self._fault == "lacking":
             frame = frame.with_columns(pl.lit(1.0).alias("amount")) if "amount" not in frame.columns else frame
-        scores = super().score(frame)
-        values, errors = scores.values, scores.errors
+        if self._fault == "lenient":
+            outputs = [name for name in outputs if name in self.outputs]
+        scores = super().score(frame, outputs)
+        values, errors, further, kinds = scores.values, scores.errors, scores.outputs, scores.kinds
         self._scored += len(values)
         match self._fault:
             case "state":
@@ -60,10 +65,23 @@ class _Broken(TriesScorer):
                 values = values.cast(pl.Float32)
             case "sorted":
                 place = values.arg_sort(nulls_last=True)
-                values, errors = values[place], errors[place]
+                values, errors, further = values[place], errors[place], further[place]
+                kinds = None if kinds is None else kinds[place]
             case "short":
                 values = values[:-1]
-        return Scores(values, errors)
+            case "filled":
+                further = further.with_columns(cs.float().fill_null(0.5))
+            case "not a number":
+                further = further.with_columns(pl.lit(float("nan")).alias(name) for name in further.columns[1:2])
+            case "text":
+                further = further.with_columns(pl.col(name).cast(pl.String) for name in further.columns)
+            case "another order":
+                further = further.select(sorted(further.columns))
+            case "beside":
+                further = further.with_columns(pl.col(pl.Int64).cum_sum())
+            case "no kind":
+                kinds = kinds.clear(len(kinds)) if kinds is not None else None
+        return Scores(values, errors, further, kinds)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +95,13 @@ class _Broken(TriesScorer):
         ("sorted", "rows beside it|order of the rows"),
         ("short", "one value a row"),
         ("lacking", "without 'amount' it scored"),
+        ("filled", "null where the row has an error"),
+        ("not a number", "finite number or null|null where"),
+        ("text", "of the type it says"),
+        ("another order", "order they are asked for"),
+        ("beside", "rows beside it"),
+        ("lenient", "not known is a ModelError"),
+        ("no kind", "exactly where there is an error"),
     ],
 )
 def test_the_contract_refuses_a_broken_scorer(fault: str, rule: str) -> None:
@@ -86,10 +111,10 @@ def test_the_contract_refuses_a_broken_scorer(fault: str, rule: str) -> None:
 
 def test_the_contract_refuses_another_error() -> None:
     class Wrong(TriesScorer):
-        def score(self, frame: pl.DataFrame) -> Scores:
+        def score(self, frame: pl.DataFrame, outputs: Sequence[str] = ()) -> Scores:
             if "amount" not in frame.columns:
                 raise ModelError("no idea", where="model 'risk@1'")
-            return super().score(frame)
+            return super().score(frame, outputs)
 
     with pytest.raises(AssertionError, match="names the column"):
         check_scorer(Wrong, FRAME)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from styx_lab.connectors import MemoryLookup
-from styx_lab.core.ports import Lookup, Scores
+from styx_lab.core.ports import ERROR_KIND, Lookup, Scores
 from styx_lab.errors import ModelError
 from styx_lab.flow import aggregate as agg
 from styx_lab.flow.flow import Flow, flow
@@ -26,22 +26,41 @@ BOUND = 20
 
 
 class TriesScorer:
-    """A deterministic scorer in this process: fails on rows without an amount, and on four tries."""
+    """A deterministic scorer in this process: rows without an amount, with few and with four tries have errors."""
 
     name = "risk@1"
     inputs = {"amount": pl.Float64(), "tries": pl.Int64()}
     output = pl.Float64()
+    outputs = {"label": pl.String(), "probability(1)": pl.Float64(), "rounds": pl.Int64()}
 
-    def score(self, frame: pl.DataFrame) -> Scores:
+    def score(self, frame: pl.DataFrame, outputs: Sequence[str] = ()) -> Scores:
         for name in self.inputs:
             if name not in frame.columns:
                 raise ModelError("the model needs a column that is not there", where="model 'risk@1'", got=name)
-        failed = pl.col("amount").is_null() | pl.col("tries").is_null() | (pl.col("tries") == 4)
-        answered = frame.select(
-            pl.when(~failed).then(pl.col("amount") * 0.001 + pl.col("tries")).alias("value"),
-            pl.when(failed).then(pl.lit("no amount, no tries, or too many")).alias("error"),
+        for name in outputs:
+            if name not in self.outputs:
+                raise ModelError(
+                    "no such output", where="model 'risk@1'", got=name, hint=f"one of {list(self.outputs)}"
+                )
+        missing = pl.col("amount").is_null() | pl.col("tries").is_null()
+        kind = pl.when(missing).then(pl.lit("missing")).when(pl.col("tries") == 4).then(pl.lit("failed"))
+        kind = (
+            kind.when(pl.col("tries") < 0)
+            .then(pl.lit("invalid"))
+            .when(pl.col("amount").is_nan())
+            .then(pl.lit("failed"))
         )
-        return Scores(answered["value"], answered["error"])
+        answered = frame.with_columns(kind.cast(ERROR_KIND).alias("kind")).select(
+            "kind",
+            (pl.col("amount") * 0.001 + pl.col("tries")).alias("value"),
+            pl.when(pl.col("kind").is_not_null()).then(pl.lit("no amount, no tries, or too many")).alias("error"),
+            pl.when(pl.col("tries") > 1).then(pl.lit("many")).otherwise(pl.lit("few")).alias("label"),
+            (1 / (1 + pl.col("tries").abs())).alias("probability(1)"),
+            (pl.col("tries") * 2).alias("rounds"),
+        )
+        good = pl.col("kind").is_null()
+        answered = answered.with_columns(pl.when(good).then(pl.col("value", *self.outputs)))
+        return Scores(answered["value"], answered["error"], answered.select(outputs), answered["kind"])
 
     def close(self) -> None:
         """Nothing is held."""

@@ -38,14 +38,16 @@ class Rows:
     def __init__(self, height: int) -> None:
         self.height = height
         self.texts: list[str] = [""]
+        self.kinds: list[str | None] = [None]
         self._known: dict[str, int] = {}
 
-    def error(self, text: str) -> int:
-        """The number of an error's text."""
+    def error(self, text: str, kind: str = "failed") -> int:
+        """The number of an error's text, which is of one kind (see `core.ports.ERROR_KIND`)."""
         number = self._known.get(text)
         if number is None:
             number = self._known[text] = len(self.texts)
             self.texts.append(text)
+            self.kinds.append(kind)
         return number
 
 

@@ -121,7 +121,8 @@ class MiningField:
             column = self._limit(column, np.zeros(1, dtype=np.bool_))
         if self.missing == "returnInvalid" and column.missing is not None:
             errors = where_error(
-                column.missing, rows.error(f"field {self.name!r}: a value is missing, and the model needs one")
+                column.missing,
+                rows.error(f"field {self.name!r}: a value is missing, and the model needs one", "missing"),
             )
         return self._fill(column).with_errors(errors)
 
@@ -138,7 +139,7 @@ class MiningField:
                 gaps = gaps | invalid
         if self.missing == "returnInvalid":
             text = f"field {self.name!r}: a value is missing, and the model needs one"
-            errors = first_error(errors, where_error(gaps, rows.error(text)))
+            errors = first_error(errors, where_error(gaps, rows.error(text, "missing")))
         column = Column(column.type, column.values, gaps if gaps.any() else None, errors, column.words)
         if self.outliers != "asIs":
             column = self._limit(column, invalid)
@@ -171,7 +172,8 @@ class MiningField:
 def _refusals(name: str, where: Bools, raw: RawColumn, rows: Rows) -> np.ndarray:
     errors = np.zeros(len(where), dtype=np.int32)
     for row in np.flatnonzero(where).tolist():
-        errors[row] = rows.error(f"field {name!r}: the model cannot take the value {raw.given(row)}")
+        text = f"field {name!r}: the model cannot take the value {raw.given(row)}"
+        errors[row] = rows.error(text, "invalid")
     return errors
 
 
