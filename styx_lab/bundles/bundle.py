@@ -24,6 +24,7 @@ from styx_lab.core.ports import ModelRecord, Scorer
 from styx_lab.errors import BundleError
 from styx_lab.flow.flow import Flow
 from styx_lab.models import open_scorer
+from styx_lab.models.profile import with_profile
 from styx_lab.operators.build import OpenModel
 
 __all__ = ["Bundle", "environment", "pack_bundle", "read_bundle"]
@@ -91,7 +92,8 @@ class Bundle:
             if reference not in records:
                 raise BundleError("the model is not in the bundle", where=f"bundle {self.name!r}", got=reference)
             if reference not in opened:
-                opened[reference] = open_scorer(records[reference])
+                record = records[reference]
+                opened[reference] = with_profile(open_scorer(record), record.meta)
             return opened[reference]
 
         return open_one
