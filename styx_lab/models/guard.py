@@ -105,7 +105,7 @@ def parse_pmml(pmml: bytes, *, name: str = "model", limits: PmmlLimits = _DEFAUL
     check_bytes(pmml, where, limits)
     survey(pmml, where, limits)
     root = _build(pmml, where)
-    refuse_cycles(root, where)
+    refuse_cycles(root, where, depth=limits.nesting, calls=limits.elements)
     return root
 
 

@@ -31,12 +31,15 @@ class PmmlLimits:
         bytes: of the file.
         depth: of elements in elements; a deeper tree overflows the stack of a JVM.
         elements: of all kinds together.
+        nesting: of elements that are no tree's nodes in each other, through derived fields and functions too: about as
+            many calls as Python's stack bears.
         segments: of an ensemble; a JVM takes minutes for 200,000.
         attributes: of one element, and namespaces that it declares.
     """
 
     bytes: int = 64 * 1024 * 1024
     depth: int = 500
+    nesting: int = 100
     elements: int = 1_000_000
     segments: int = 20_000
     attributes: int = 200
@@ -166,10 +169,11 @@ class _Watch:
         self._limits = limits
 
     def begin(self, expat: Any) -> None:
-        """Put the handlers in: two closures, as they are called a million times."""
+        """Put the handlers in: closures, as they are called a million times."""
         limits, known = self._limits, dict.fromkeys(ELEMENTS, 0)
         most_depth, most_elements, most_attributes = limits.depth, limits.elements, 2 * limits.attributes
-        depth = elements = segments = spaces = 0
+        most_nesting = limits.nesting
+        depth = elements = segments = spaces = nodes = 0
         free = 1 << 30  # below this depth stands what PMML does not name: rows of a table, extensions
         names: dict[str, int] = {}
 
@@ -177,10 +181,10 @@ class _Watch:
             nonlocal spaces
             spaces += 1
             if spaces > limits.attributes:
-                raise self._beyond(0, 0)
+                raise _too_many(_ATTRIBUTES, limits.attributes, self._where)
 
         def start(tag: str, attributes: list[str]) -> None:
-            nonlocal depth, elements, segments, free, spaces
+            nonlocal depth, elements, segments, free, spaces, nodes
             depth += 1
             elements += 1
             spaces = 0
@@ -196,7 +200,11 @@ class _Watch:
                 kind = names[tag] = self._kind(tag, known, depth, expat)
             if depth == 2:
                 self._check_top(tag, kind, expat)
-            if kind == _FREE:
+            if kind == _NODE:
+                nodes += 1
+            elif depth - nodes > most_nesting:
+                raise _too_many(_NESTING, most_nesting, self._where)
+            elif kind == _FREE:
                 free = depth
             elif kind == _SEGMENT:
                 segments += 1
@@ -204,9 +212,11 @@ class _Watch:
                     raise _too_many("has more than {:,} segments", limits.segments, self._where)
 
         def end(tag: str) -> None:
-            nonlocal depth, free
+            nonlocal depth, free, nodes
             if depth == free:
                 free = 1 << 30
+            elif depth < free and names[tag] == _NODE:
+                nodes -= 1
             depth -= 1
 
         expat.StartNamespaceDeclHandler = space
@@ -219,7 +229,7 @@ class _Watch:
             return _too_many("is nested deeper than {:,} elements", limits.depth, self._where)
         if elements > limits.elements:
             return _too_many("has more than {:,} elements", limits.elements, self._where)
-        return _too_many("has an element with more than {:,} attributes or namespaces", limits.attributes, self._where)
+        return _too_many(_ATTRIBUTES, limits.attributes, self._where)
 
     def _check_root(self, tag: str, attributes: list[str]) -> None:
         namespace, _, name = tag.rpartition("}")
@@ -239,7 +249,7 @@ class _Watch:
     def _kind(self, tag: str, known: dict[str, int], depth: int, expat: Any) -> int:
         namespace, _, name = tag.rpartition("}")
         if namespace == self._home and name in known:
-            return _FREE if name in ("Extension", "row") else _SEGMENT if name == "Segment" else _PLAIN
+            return _KINDS.get(name, _PLAIN)
         if name.startswith(("X-", "x-")):
             return _FREE  # PMML 3 lets vendors name their elements so
         if depth == 2:
@@ -263,9 +273,13 @@ class _Watch:
         self.models += 1
 
 
+_ATTRIBUTES: Final = "has an element with more than {:,} attributes or namespaces"
+_NESTING: Final = "has more than {:,} elements in each other that are no tree's nodes"
 _PLAIN: Final = 0
 _FREE: Final = 1
 _SEGMENT: Final = 2
+_NODE: Final = 3
+_KINDS: Final = {"Extension": _FREE, "row": _FREE, "Segment": _SEGMENT, "Node": _NODE}
 
 
 def _too_many(what: str, most: int, where: str) -> ModelError:

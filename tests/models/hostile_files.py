@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -57,6 +58,21 @@ def _attributes(count: int, value: Callable[[int], bytes]) -> Iterator[bytes]:
     for start in range(0, count, 10_000):
         yield b" ".join(value(each) for each in range(start, min(count, start + 10_000))) + b" "
     yield b'functionName="regression">' + SCHEMA + b"</RegressionModel>" + END
+
+
+def _tower(count: int) -> bytes:
+    names = [b"x", *(b"a%d" % each for each in range(count))]
+    return b"".join(_derived(name, b'<FieldRef field="%s"/>' % below) for below, name in pairwise(names))
+
+
+def _avalanche(count: int, *, calls: int = 2) -> bytes:
+    begin = b'<DefineFunction name="f%d" optype="continuous" dataType="double"><ParameterField name="p"/>'
+    call = b'<Apply function="f%d"><FieldRef field="p"/></Apply>'
+    functions = [begin % 0 + b'<FieldRef field="p"/></DefineFunction>'] + [
+        begin % each + b'<Apply function="max">' + call % (each - 1) * calls + b"</Apply></DefineFunction>"
+        for each in range(1, count)
+    ]
+    return b"".join(functions) + _derived(b"a", (call % (count - 1)).replace(b'"p"', b'"x"'))
 
 
 TREE: Final = BEGIN + b'<TreeModel functionName="regression">' + SCHEMA
@@ -132,8 +148,11 @@ HOSTILE: Final[dict[str, tuple[Callable[[], Iterator[bytes]], str]]] = {
     ),
     "Apply 20,000 deep": (
         lambda: _deep(*APPLY, b'<FieldRef field="x"/>', 20_000, *_dictionary(_derived(b"a", b"@")).split(b"@")),
-        "nested deeper than 500",
+        "more than 100 elements in each other",
     ),
+    "derived fields 20,000 deep": (lambda: iter([_dictionary(_tower(20_000))]), "more than 100 deep"),
+    "functions that call 2^22 times": (lambda: iter([_dictionary(_avalanche(22))]), "more than 1,000,000 times"),
+    "functions 300 deep": (lambda: iter([_dictionary(_avalanche(300, calls=1))]), "more than 100 deep"),
     "5 million elements": (lambda: _many(b"<Extension/>", 5 * MB), "more than 1,000,000 elements"),
     "a million unknown elements": (lambda: _many(b"<Oracle/>", 900_000), "PMML knows no such model"),
     "900,000 elements and no model": (lambda: _many(b"<Extension/>", 900_000, after=END), "no model in it"),

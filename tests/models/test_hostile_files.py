@@ -54,7 +54,7 @@ for path in sys.argv[2:]:
     before, began = peak_kb(), time.process_time()
     said = [say(lambda: check_pmml(read_pmml(path), name="fraud@3"))]
     seconds, kb = time.process_time() - began, peak_kb() - before
-    if kb < 20_000:
+    if kb < 60_000:
         try:
             pmml = read_pmml(path)
         except ModelError:
