@@ -30,6 +30,10 @@ __all__ = ["Bundle", "environment", "pack_bundle", "read_bundle"]
 
 _FORMAT: Final = 1
 _MANIFEST: Final = "manifest.json"
+_ENGINE: Final = "native"
+"""What scores a bundle that is promoted now."""
+_FIRST_ENGINE: Final = "pypmml"
+"""What scored those that do not say: their golden output may differ from the native engine's in a last bit."""
 
 
 def environment() -> dict[str, str]:
@@ -91,7 +95,8 @@ class Bundle:
             if reference not in records:
                 raise BundleError("the model is not in the bundle", where=f"bundle {self.name!r}", got=reference)
             if reference not in opened:
-                opened[reference] = open_scorer(records[reference])
+                engine = self.manifest["models"][reference].get("engine", _FIRST_ENGINE)
+                opened[reference] = open_scorer(records[reference], engine)
             return opened[reference]
 
         return open_one
@@ -141,6 +146,7 @@ def pack_bundle(
             "file": file,
             "sha256": record.sha256,
             "created": record.created,
+            "engine": _ENGINE,
             "meta": dict(record.meta),
         }
     tables = {}

@@ -23,6 +23,7 @@ from styx_lab.models.native.model import Answer as Told
 from styx_lab.models.native.table import series_of, tabulate
 from styx_lab.models.native.values import cast
 from styx_lab.models.outputs import ModelOutput, finite, output_type
+from styx_lab.models.plain_scores import PlainScores
 from styx_lab.models.summary import read_summary
 from styx_lab.models.verification import verification_frame, verify_answers
 
@@ -69,6 +70,7 @@ class NativeScorer(DescribedScorer):
             if each.name not in self._further and each.data is not None:
                 dtype = output_type(each.data.type, where=f"model {name!r}, field {each.name!r}")
                 self._further[each.name] = ModelOutput(each.name, dtype)
+        self._plain = PlainScores(document, self._answer, summary)
         self._verify(document)
 
     def score(self, frame: pl.DataFrame, outputs: Sequence[str] = ()) -> Scores:
@@ -78,6 +80,9 @@ class NativeScorer(DescribedScorer):
             ModelError: when an input column is not there, an output is not known, or the scorer is closed.
         """
         asked = self._asked(outputs)
+        plain = self._plain.score(frame, asked) if self._document is not None else None
+        if plain is not None:
+            return plain
         told, rows = self._tell(frame)
         column = self._chosen(told, rows)
         height = frame.height
@@ -87,8 +92,8 @@ class NativeScorer(DescribedScorer):
             missing |= np.broadcast_to(~np.isfinite(column.values), (height,))
         if column.errors is not None:
             codes = column.errors if codes is None else np.where(codes != 0, codes, column.errors)
-        plain = Column(column.type, column.values, missing if missing.any() else None, None, column.words)
-        values = series_of("score", plain, height).cast(self._answer.dtype)
+        whole = Column(column.type, column.values, missing if missing.any() else None, None, column.words)
+        values = series_of("score", whole, height).cast(self._answer.dtype)
         further = [self._output(each, told, rows) for each in asked]
         if codes is None and not missing.any():
             nothing = pl.Series("error", [None], dtype=pl.String).new_from_index(0, height)

@@ -60,7 +60,7 @@ def _settings(engine: str) -> tuple[str, ...]:
     return tuple(each.name for each in fields(OpenscoringSettings))
 
 
-def open_scorer(record: ModelRecord, engine: str = "pypmml", **settings: Any) -> Scorer:
+def open_scorer(record: ModelRecord, engine: str = "native", **settings: Any) -> Scorer:
     """Open a model of the store for scoring: `open_scorer(store.get_model("fraud@champion"))`.
 
     >>> record = ModelRecord("fraud", 3, b"<PMML/>", sha256="", created="", meta={})
@@ -71,7 +71,7 @@ def open_scorer(record: ModelRecord, engine: str = "pypmml", **settings: Any) ->
 
     Args:
         record: the model as the store keeps it.
-        engine: the evaluator.
+        engine: the evaluator: `native` needs nothing but this package, the others the extra of their name.
         settings: of the engine: those of `OpenscoringSettings` for `openscoring`; the others have none.
 
     Raises:

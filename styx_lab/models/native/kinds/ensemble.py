@@ -14,8 +14,10 @@ import numpy as np
 from styx_lab.models.native.column import Codes, Column, Rows, first_error
 from styx_lab.models.native.kinds.ensemble_kernel import add_numbers, add_shares, add_single
 from styx_lab.models.native.kinds.forest import Forest
+from styx_lab.models.native.kinds.forest_plain import plan_forest, weigh_nodes
 from styx_lab.models.native.kinds.tree_model import Leaves, Tree, label_column
 from styx_lab.models.native.kinds.votes import Part
+from styx_lab.models.native.plain import Matrix, PlainModel, Resolve
 from styx_lab.models.native.predicates import TRUE
 from styx_lab.models.native.prediction import Classes, Prediction
 from styx_lab.models.native.scope import Scope
@@ -102,6 +104,39 @@ class Ensemble:
         data_type = "string" if setting.target is None else setting.target.type
         words = Column("string", best.astype(np.int32), words=leaves.classes)
         return Prediction(cast(words, data_type, scope.rows), Classes(leaves.classes, table))
+
+    def plain(self, method: str, resolve: Resolve) -> PlainModel | None:
+        """The way for batches in which nothing is missing."""
+        if method not in ("sum", "average", "weightedSum", "weightedAverage"):
+            return None
+        leaves, forest = self._leaves, self._forest
+        weights = self._weights if method.startswith("weighted") else np.ones(len(self._trees))
+        total = float(np.cumsum(weights)[-1])
+        mean = method.endswith("verage")
+        if (total == 0.0 and mean) or self._trees[0].setting.single:
+            return None
+        number = self._function == "regression"
+        said = leaves.scores.astype(np.float64)[None, :].copy() if number else leaves.shares.T.copy()
+        said[:, leaves.wrong if number else leaves.wrong | ~leaves.shared] = np.nan
+        plain = plan_forest(forest, weigh_nodes(said, weights, forest.starts), resolve)
+        if plain is None:
+            return None
+
+        def tell(matrix: Matrix, only: int) -> Any:
+            sums = plain.sums(matrix, only)
+            if sums is None:
+                return None
+            if mean or not number:
+                sums /= total
+            return sums[0] if number or only >= 0 else sums
+
+        if number:
+            return PlainModel(tell)
+        setting = self._trees[0].setting
+        data_type = "string" if setting.target is None else setting.target.type
+        rows = Rows(len(leaves.classes))
+        labels = cast(Column("string", np.arange(rows.height, dtype=np.int32), words=leaves.classes), data_type, rows)
+        return PlainModel(tell, leaves.classes, labels) if labels.errors is None else None
 
     def _numbers(self, ends: Any, weights: Any, total: float, height: int, method: str, *, single: bool) -> Prediction:
         mean = method.endswith("verage")

@@ -12,6 +12,7 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 import numpy as np
+import numpy.typing as npt
 
 from styx_lab.models.native.column import Bools, Codes, Column, Rows, first_error, pick
 from styx_lab.models.native.grammar import MODEL_ATTRIBUTES, MODEL_CHILDREN, PREDICATES, Grammar
@@ -26,8 +27,10 @@ from styx_lab.models.native.kinds.votes import (
 )
 from styx_lab.models.native.model import Answer, CompiledModel
 from styx_lab.models.native.place import child, children, choice, number, refuse
+from styx_lab.models.native.plain import Inputs, Matrix, PlainModel, Resolve, Source
 from styx_lab.models.native.predicates import TRUE, Predicate, compile_predicate, find_predicate
 from styx_lab.models.native.prediction import Classes, Prediction
+from styx_lab.models.native.quick import plan_part
 from styx_lab.models.native.scope import Scope
 from styx_lab.models.native.setting import Setting
 from styx_lab.models.native.values import cast, constant
@@ -110,6 +113,12 @@ class _Combined:
         self._ensemble: Ensemble | None = join_trees(segments)
         allowed = CLASS_METHODS if setting.function == "classification" else NUMBER_METHODS
         self._valid = method in allowed and setting.function in ("classification", "regression")
+
+    def plain(self, resolve: Resolve, inputs: Inputs) -> PlainModel | None:
+        """The way for batches in which nothing is missing."""
+        if self._ensemble is None or not self._valid or self._setting.single:
+            return None
+        return self._ensemble.plain(self._method, resolve)
 
     def __call__(self, scope: Scope) -> Prediction:
         """Evaluate it."""
@@ -205,6 +214,39 @@ class _Chain:
         self._segments = segments
         self._treatment = treatment
         self._several = several
+
+    def plain(self, resolve: Resolve, inputs: Inputs) -> PlainModel | None:
+        """The way for batches in which nothing is missing."""
+        if self._several or any(each.predicate.constant != TRUE for each in self._segments):
+            return None
+        seen: dict[str, Source] = {}
+        before: list[tuple[PlainModel, list[int]]] = []
+        for each in self._segments:
+            found = plan_part(each.model, lambda name: seen.get(name) or resolve(name), inputs)
+            if found is None:
+                return None
+            if each is self._segments[-1]:
+                break
+            told: list[int] = []
+            for output in each.model.outputs:
+                if found.classes or output.feature != "predictedValue":
+                    return None
+                told.append(inputs.spare())
+                seen[output.name] = Source(told[-1], "double")
+            before.append((found, told))
+        last = found
+        assert last is not None  # a chain has a part
+
+        def tell(matrix: Matrix, only: int) -> npt.NDArray[np.float64] | None:
+            for model, columns in before:
+                values = model.tell(matrix, -1)
+                if values is None or not bool(np.isfinite(values).all()):
+                    return None
+                for column in columns:
+                    matrix[column] = values
+            return last.tell(matrix, only)
+
+        return PlainModel(tell, last.classes, last.labels)
 
     def __call__(self, scope: Scope) -> Prediction:
         """Evaluate it."""

@@ -16,7 +16,9 @@ import numpy.typing as npt
 from styx_lab.models.native.column import Codes, Column, Rows, first_error
 from styx_lab.models.native.grammar import MODEL_ATTRIBUTES, MODEL_CHILDREN, PREDICATES, Grammar
 from styx_lab.models.native.kinds.forest import Forest, TreeNodes, read_tree
+from styx_lab.models.native.kinds.forest_plain import plan_forest
 from styx_lab.models.native.place import children, choice, number, optional_number, refuse, required
+from styx_lab.models.native.plain import Inputs, Matrix, PlainModel, Resolve
 from styx_lab.models.native.prediction import Classes, Prediction
 from styx_lab.models.native.scope import Scope
 from styx_lab.models.native.setting import Setting
@@ -122,6 +124,24 @@ class Tree:
         self._penalty = number(node, "missingValuePenalty", 1.0)
         self._forest: Forest | None = None
         self._leaves: Leaves | None = None
+
+    def plain(self, resolve: Resolve, inputs: Inputs) -> PlainModel | None:
+        """The way for batches in which nothing is missing; its label is the leaf's own, so that is not told."""
+        if self.setting.single:
+            return None
+        forest, leaves = Forest([self.nodes]), Leaves(self.elements, self.setting)
+        number = self.setting.function == "regression"
+        said = leaves.scores.astype(np.float64)[None, :].copy() if number else leaves.shares.T.copy()
+        said[:, leaves.wrong if number else leaves.wrong | ~leaves.shared] = np.nan
+        plain = plan_forest(forest, said, resolve)
+        if plain is None:
+            return None
+
+        def tell(matrix: Matrix, only: int) -> npt.NDArray[np.float64] | None:
+            sums = plain.sums(matrix, only)
+            return sums if sums is None or not (number or only >= 0) else sums[0]
+
+        return PlainModel(tell, () if number else leaves.classes)
 
     def __call__(self, scope: Scope) -> Prediction:
         """Evaluate it."""
