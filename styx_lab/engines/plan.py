@@ -105,6 +105,12 @@ class Plan:
             self._waiting[name] = [self.operators[step] for step in steps]
         self._meetings = [Meeting({name: self.sources[name] for name in group}) for group in meetings(flow)]
 
+    def go_as_in(self, flow: Flow) -> None:
+        """Let the sources go as they do in a larger flow that this one is a part of: who meets whom, and who ticks."""
+        self._meetings = [Meeting({name: self.sources[name] for name in group}) for group in meetings(flow)]
+        for name in _wanting_ticks(flow):
+            self.sources[name].ticking = True
+
     def take(self, piece: Slice) -> dict[str, Emission]:
         """What the sources say of a slice; those that meet and are idle go along with the others."""
         emissions = {

@@ -520,9 +520,16 @@ def _lookup_cases() -> list[Case]:
 def _score_cases() -> list[Case]:
     raw = _source().score("risk", into="risk")
     matched = _source().detect(TESTING, amount="drain.amount", tries="drain.tries").score("risk", into="risk")
+    wanted = {"label": "label", "p": "probability(1)", "rounds": ("rounds", "int")}
+    told = _source().score("risk", into="risk", outputs=wanted, on_error={"missing": None, "failed": 9.5})
+    twice = told.score("risk", into="again", outputs=["probability(1)"], on_error="null").filter("risk = again")
+    labels = _source().score("risk", outputs={"told": "label"}, on_error={"failed": None})
     return [
         Case("score", flow("score", raw.filter("risk > 1").to("out"))),
         Case("score-matches", flow("score", matched.to("out")), ordered=True),
+        Case("score-outputs", flow("score", told.to("out"))),
+        Case("score-twice", flow("score", twice.to("out"))),
+        Case("score-labels", flow("score", labels.to("out"))),
     ]
 
 
