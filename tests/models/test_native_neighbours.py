@@ -61,3 +61,25 @@ def test_a_category_that_a_boosted_model_does_not_know_is_its_own_rows_error(
     together = scorer.score(bad)
     assert together.values.to_list() == [each.values[0] for each in alone]
     assert together.errors.to_list() == [each.errors[0] for each in alone]
+
+
+def test_infinity_is_at_most_infinity_in_trees_taken_together() -> None:
+    """Thresholds of infinity tell rows with a value from those without one; an infinite value is a value."""
+    case = read_case("rf_survey_passthrough_missing")
+    document = load(case.pmml)
+    good = case.rows.drop_nulls()[:1]
+    row = good.with_columns(Age=pl.lit(17.25), Pulse=pl.lit(76.0), **{"Wr.Hnd": pl.lit(17.7), "NW.Hnd": pl.lit(17.0)})
+    row = row.with_columns(Fold=pl.lit("R on L"), Clap=pl.lit("Right"), Exer=pl.lit("Some"), Smoke=pl.lit("Never"))
+    told = [answers(document, row.with_columns(Height=pl.lit(height)))[0][0] for height in (200.0, float("inf"))]
+    assert told[0]["probability(Male)"] == 0.7126483626483626  # JPMML's
+    assert told[1] == told[0]
+
+
+@pytest.mark.parametrize(("text", "number"), [("true", 1.0), ("TRUE", 1.0), ("false", 0.0), ("False", 0.0)])
+def test_the_text_of_a_boolean_is_a_number_as_it_is_to_jpmml(text: str, number: float) -> None:
+    document = load(read_case("hand_reg_none").pmml)
+    (told,), (error,) = answers(document, pl.DataFrame({"x": [text]}))
+    (wanted,), _ = answers(document, pl.DataFrame({"x": [number]}))
+    assert error is None
+    assert told == wanted
+    assert answers(document, pl.DataFrame({"x": [f" {text}"]}))[1][0] is not None
