@@ -243,7 +243,12 @@ class Store(Protocol):
 
 @runtime_checkable
 class Observer(Protocol):
-    """Is told what a run does; every method must return soon and must not raise."""
+    """Is told what a run does; every method must return soon and must not raise.
+
+    One that also wants what steps say of their columns (null rates, drift) has a further method,
+    `take_figures(figures)`: it is given a function before each `observe`, to call there, whose answer is
+    step -> column -> figure -> number, text or None.
+    """
 
     def begin(self) -> None:
         """A run begins."""

@@ -15,7 +15,7 @@ import polars as pl
 
 from styx_lab.core.batch import Batch
 from styx_lab.core.events import DEAD_SCHEMA, EventKind
-from styx_lab.core.operator import Emission, Operator
+from styx_lab.core.operator import Emission, Figures, Operator
 from styx_lab.core.ports import EncodedFormat, Source
 from styx_lab.core.schema import RESERVED_PREFIX
 from styx_lab.core.size import held_bytes
@@ -160,6 +160,10 @@ class Plan:
     def sizes(self) -> dict[str, dict[str, int]]:
         """How much state each step holds now, by name: its keys, events and the like, and bytes."""
         return {name: {"bytes": held_bytes(one), **one.size()} for name, one in self.operators.items()}
+
+    def figures(self) -> dict[str, Figures]:
+        """What steps say of their columns so far; only those that say something."""
+        return {name: said for name, one in self.operators.items() if (said := one.figures())}
 
     @property
     def _stateful(self) -> dict[str, SourceOperator | Operator]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,20 +16,27 @@ import polars as pl
 
 from styx_lab.core.batch import Batch
 from styx_lab.core.events import dead_letters
-from styx_lab.core.operator import OUT, Emission, Operator
+from styx_lab.core.operator import OUT, Emission, Figures, Operator
 from styx_lab.core.ports import Scorer, Scores
+from styx_lab.core.state import State
 from styx_lab.errors import ModelError
 from styx_lab.flow.steps import Score
 from styx_lab.flow.steps.score import DEAD, FAULTS, NULL, Fault, ScoreOutput
 from styx_lab.flow.types import StreamType
+from styx_lab.models.profile import profile_of
+from styx_lab.operators.score_inputs import InputCounts
 
 __all__ = ["ScoreOperator"]
+
+_VERSION: Final = 1
 
 Bools = npt.NDArray[np.bool_]
 
 
 class ScoreOperator(Operator):
     """Runs a `Score` with an opened scorer; counts the rows without a score as `missing`, `invalid` or `failed`.
+
+    State: what was counted of the model's inputs (see `InputCounts`), which belongs to no key.
 
     Raises:
         ModelError: when the events lack a column that the model needs or have it in a type that the model cannot take;
@@ -51,6 +59,8 @@ class ScoreOperator(Operator):
         for each in step.outputs:
             _check_output(each, scorer, where)
         self._inputs = list(scorer.inputs)
+        known = dict(stream.columns)
+        self._given = InputCounts({name: known[name] for name in self._inputs}, profile_of(scorer))
         self._asked = list(dict.fromkeys(each.output for each in step.outputs))
 
     def process(self, inputs: Sequence[Batch]) -> Emission:
@@ -59,7 +69,9 @@ class ScoreOperator(Operator):
         if not len(batch):
             empty = [pl.lit(None, dtype).alias(name) for name, dtype in self._step.columns]
             return Emission({OUT: batch.with_frame(batch.frame.with_columns(empty).select(self._names))})
-        scores = _numbers_only(self._scorer.score(batch.frame.select(self._inputs), self._asked), self._scorer.name)
+        given = batch.frame.select(self._inputs)
+        self._given.add(given)
+        scores = _numbers_only(self._scorer.score(given, self._asked), self._scorer.name)
         columns = [_in_type(scores.outputs.get_column(one.output), one) for one in self._step.outputs]
         faults = None if scores.errors.null_count() == len(batch) else _faults(scores)
         if self._step.into is not None:
@@ -79,6 +91,20 @@ class ScoreOperator(Operator):
             dead_order=batch.order[dead],
             counts=counts,
         )
+
+    def figures(self) -> Figures:
+        """See `Operator.figures`: null rate, NaN rate and drift of each input of the model."""
+        return self._given.figures()
+
+    def snapshot(self) -> State:
+        """See `Operator.snapshot`."""
+        return State({"given": self._given.to_json()})
+
+    def restore(self, states: Sequence[State]) -> None:
+        """See `Operator.restore`."""
+        state = State.saved(states, version=_VERSION, where=self._step.where)
+        # A state from before inputs were counted is empty.
+        self._given.from_json(state.meta.get("given", {}))
 
     def _values(self, values: pl.Series, faults: Mapping[Fault, Bools] | None) -> pl.Series:
         """The scores, with what is said to stand where there is none."""

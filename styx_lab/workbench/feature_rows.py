@@ -94,7 +94,8 @@ def features(
         inputs: as for `replay`: a recording or file, a frame, a list of dicts; by source where there are several.
         label: a column of the event (serving would see it as well: do not train on it); SQL text or a Polars expression
             over the event, with a name of its own as `{"large": "amount > 500"}`; or `(table, "fraud")`, a column of a
-            frame or file that was kept later. None where no label is wanted.
+            frame or file that was kept later; or `(table, None)`, whether the event is in it. None where no label is
+            wanted.
         on: of a table, the columns by which an event finds its row: names that both have, or what a column of the
             table equals, as `{"payment_id": "drain.payment_id"}`. The flow's key where it is left out.
         known_at: of a table, its column that says since when a row is known (a time, ISO 8601 text, or epoch ms).
@@ -269,6 +270,7 @@ def _labelled(
     values, more = plan.values(frame)
     missing = values.null_count()
     counts |= {"labelled": len(values) - missing, "unlabelled": missing, **more}
+    otherwise = False if plan.presence and otherwise is None else otherwise
     if otherwise is not None:
         values = values.fill_null(_of_type(otherwise, values.dtype, plan))
         counts |= {"unlabelled": 0, "labelled_otherwise": missing}

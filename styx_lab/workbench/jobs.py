@@ -14,6 +14,7 @@ from styx_lab.bundles.bundle import Bundle, environment, read_bundle
 from styx_lab.bundles.verify import verify_in_clean_process
 from styx_lab.connectors import Recording
 from styx_lab.connectors.recording import is_recording
+from styx_lab.core.operator import Figures
 from styx_lab.core.ports import Observer
 from styx_lab.engines.runner.checkpoint import read_checkpoint
 from styx_lab.engines.runner.durable import write_durably
@@ -28,6 +29,8 @@ from styx_lab.workbench.lookups import Lookups, lasting, opened_lookups
 __all__ = ["JobReport", "ask_savepoint", "ask_stop", "list_jobs", "read_job_output", "run_bundle"]
 
 _ABOUT = "job.json"
+INPUTS = "inputs"
+"""Beside a step's counters in a job's record: what is known of the inputs of its model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class _Heartbeat:
         self._store = store
         self._job = job
         self._last = float("-inf")
+        self._figures: Callable[[], Mapping[str, Figures]] = dict
 
     def begin(self) -> None:
         pass
@@ -64,11 +68,26 @@ class _Heartbeat:
     def fail(self, error: BaseException) -> None:
         pass
 
+    def take_figures(self, figures: Callable[[], Mapping[str, Figures]]) -> None:
+        self._figures = figures
+
     def observe(self, counters: Mapping[str, Mapping[str, int]], watermark: int, newest: int) -> None:
         now = time.monotonic()
         if now - self._last >= 1:
             self._last = now
-            self._store.heartbeat(self._job.job, counters, watermark, epoch=self._job.epoch)
+            told = _with_inputs(counters, self._figures())
+            self._store.heartbeat(self._job.job, told, watermark, epoch=self._job.epoch)
+
+
+def _with_inputs(
+    counters: Mapping[str, Mapping[str, int]], figures: Mapping[str, Figures]
+) -> dict[str, dict[str, Any]]:
+    """The counters as the store keeps them, with what is known of a model's inputs beside them, under `inputs`."""
+    return {step: {**counts, **_inputs(figures.get(step))} for step, counts in counters.items()}
+
+
+def _inputs(figures: Figures | None) -> dict[str, Figures]:
+    return {} if figures is None else {INPUTS: figures}
 
 
 def run_bundle(
@@ -139,7 +158,7 @@ def run_bundle(
                 reason = str(error) if isinstance(error, StyxError) else f"{type(error).__name__}: {error}"
                 kept.finish_job(name, "failed", reason, epoch=record.epoch)
             raise
-        kept.heartbeat(name, outcome.counters, None, epoch=record.epoch)
+        kept.heartbeat(name, _with_inputs(outcome.counters, outcome.figures), None, epoch=record.epoch)
         reason = "the end of its input" if outcome.state == "finished" else "it was asked to stop"
         kept.finish_job(name, outcome.state, reason, epoch=record.epoch)
         return JobReport(name, pinned, str(folder), outcome)

@@ -25,10 +25,10 @@ from styx_lab.operators.values import refused_rows
 __all__ = ["Label", "LabelPlan", "Moment", "moment_ms", "plan_label"]
 
 Value = str | pl.Expr
-Label = str | pl.Expr | Mapping[str, Value] | tuple[str | Path | pl.DataFrame, str]
+Label = str | pl.Expr | Mapping[str, Value] | tuple[str | Path | pl.DataFrame, str | None]
 """A column of the event; SQL text or a Polars expression over it; one of these with a name, as
 `{"large": "amount > 500"}`; or a table (a frame, or a `.parquet`, `.csv` or `.jsonl` file) and the name of a column in
-it, as `(chargebacks, "fraud")`."""
+it, as `(chargebacks, "fraud")`; or `(frauds, None)`: whether the event is in the table."""
 Moment = str | int | datetime
 """A time: ISO 8601 text (UTC where it has no offset), epoch milliseconds, or a datetime."""
 
@@ -62,11 +62,13 @@ class LabelPlan:
     Attributes:
         name: the label's column.
         column: whether it is a column that the events have.
+        presence: whether it is true of events that are in the table, and false of the others.
     """
 
     name: str
     where: str
     column: bool = False
+    presence: bool = False
     _value: Expression | None = None
     _table: pl.DataFrame | None = None
     _keys: tuple[tuple[str, Expression], ...] = ()
@@ -135,26 +137,30 @@ def plan_label(
         InputMissingError, DataError: when the table's file cannot be read.
     """
     if isinstance(label, tuple):
-        if len(label) != 2 or not isinstance(label[1], str) or not isinstance(label[0], str | Path | pl.DataFrame):
+        if (
+            len(label) != 2
+            or not isinstance(label[1], str | None)
+            or not isinstance(label[0], str | Path | pl.DataFrame)
+        ):
             raise FlowError("not a label", where=where, got=[type(one).__name__ for one in label], hint=_HINT)
         return _plan_table(*label, stream, where, on, known_at, known_by)
     if on is not None or known_at is not None:
         raise FlowError("on= and known_at= are for a table of labels", where=where, hint=_HINT)
     if isinstance(label, str) and (label in stream.names or label.isidentifier()):
         unknown_columns([label], stream.names, where=where)
-        return LabelPlan(label, where, True, Expression.of(pl.col(label), where=where))
+        return LabelPlan(label, where, True, False, Expression.of(pl.col(label), where=where))
     if isinstance(label, str | pl.Expr):
         label = {_NAME: label}
     if not isinstance(label, Mapping) or len(label) != 1:
         raise FlowError("not a label", where=where, got=label, hint=_HINT)
     ((name, value),) = label.items()
     _check_free(name, stream, where)
-    return LabelPlan(name, where, False, _expression(value, stream, where))
+    return LabelPlan(name, where, False, False, _expression(value, stream, where))
 
 
 def _plan_table(
     rows: str | Path | pl.DataFrame,
-    name: str,
+    column: str | None,
     stream: StreamType,
     where: str,
     on: str | Sequence[str] | Mapping[str, Value] | None,
@@ -162,6 +168,7 @@ def _plan_table(
     known_by: int | None,
 ) -> LabelPlan:
     table = rows if isinstance(rows, pl.DataFrame) else read_rows(rows, where=where)
+    name = _NAME if column is None else column
     given = stream.key if on is None else (on,) if isinstance(on, str) else on
     if not given:
         raise FlowError(
@@ -170,8 +177,12 @@ def _plan_table(
             hint="on='payment_id', or on={'payment_id': 'drain.payment_id'}: a column of the table, and what it equals",
         )
     pairs = dict(given) if isinstance(given, Mapping) else {one: pl.col(one) for one in given}
-    unknown_columns([*pairs, name, *([known_at] if known_at else [])], table.columns, where=f"{where}, its table")
-    if name in pairs:
+    unknown_columns(
+        [*pairs, *([column] if column else []), *([known_at] if known_at else [])],
+        table.columns,
+        where=f"{where}, its table",
+    )
+    if column in pairs:
         raise FlowError("a label cannot be its own key", where=where, got=name)
     _check_free(name, stream, where)
     if known_by is not None and known_at is None:
@@ -185,7 +196,8 @@ def _plan_table(
     columns = [
         _like(table.get_column(one), value.check(readable, where=where), f"{where}, on {one!r}") for one, value in keys
     ]
-    kept = pl.DataFrame([*columns, table.get_column(name)])
+    labels = pl.repeat(True, table.height, eager=True).alias(name) if column is None else table.get_column(name)
+    kept = pl.DataFrame([*columns, labels])
     names = [one for one, _ in keys]
     not_known = 0
     if known_at is not None:
@@ -207,7 +219,7 @@ def _plan_table(
         )
     if known_at is not None:
         kept = kept.sort("\0known", maintain_order=True).unique(names, keep="last", maintain_order=True).drop("\0known")
-    return LabelPlan(name, where, False, None, kept, keys, not_known)
+    return LabelPlan(name, where, False, column is None, None, kept, keys, not_known)
 
 
 def _check_free(name: str, stream: StreamType, where: str) -> None:

@@ -50,7 +50,7 @@ OURS: dict[str, Callable[[Stream], Stream]] = {
     ),
     "score": lambda stream: stream.score("risk", into="risk"),
     "score outputs": lambda stream: stream.score(
-        "risk",
+        "profiled",
         into="risk",
         outputs={"label": "label", "rounds": ("rounds", "int")},
         on_error={"missing": None, "invalid": -1, "failed": "dead"},

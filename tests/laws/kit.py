@@ -32,6 +32,7 @@ def assert_same(found: Played, expected: Played, *, counters: bool = True) -> No
     if counters:
         assert nonzero(found.counters) == nonzero(expected.counters)
         assert found.summary == expected.summary
+        assert found.figures == expected.figures
 
 
 def nonzero(counters: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
