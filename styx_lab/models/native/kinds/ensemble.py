@@ -63,6 +63,8 @@ class Ensemble:
         self._forest = Forest([tree.nodes for tree in trees])
         elements = [element for tree in trees for element in tree.elements]
         self._leaves = Leaves(elements, trees[0].setting)
+        for tree in trees:  # the file's text is read, and is most of what they hold
+            tree.elements.clear()
         # Where a row can end: at a leaf, or at a node with a score when no child is true.
         ends = self._forest.leaf | self._forest.scored
         self._readable = not bool((self._leaves.wrong & ends).any())
@@ -154,10 +156,8 @@ class Ensemble:
 
     def parts(self, scope: Scope, *, skip_lost: bool) -> tuple[list[Part], Codes | None]:
         """Each tree's answer on its own; `skip_lost`: after the first without one no error counts."""
-        if self._ends is not None and self._ends[0] is scope.rows:
-            _, ends, stopped = self._ends
-        else:
-            ends, stopped = self._walk(scope)
+        last = self._ends  # perhaps of another batch, where several threads share the model
+        ends, stopped = last[1:] if last is not None and last[0] is scope.rows else self._walk(scope)
         self._ends = None
         leaves = self._leaves
         every = np.ones(1, dtype=np.bool_)

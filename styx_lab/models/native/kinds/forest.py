@@ -74,35 +74,40 @@ def read_tree(model: Element, data_fields: Mapping[str, DataField]) -> TreeNodes
     if root is None:
         raise refuse(model, "a tree without a Node")
     tag = root.tag
-    numbers = _number(root, tag)
-    tree.elements.append(root)
-    at = 0
-    while at < len(tree.elements):
-        node = tree.elements[at]
-        inner = node.findall(tag)
-        tree.first.append(len(tree.elements))
+    below: dict[int, list[Element]] = {}
+    elements = tree.elements
+    elements.append(root)
+    for node in elements:  # it grows meanwhile
+        inner = [each for each in node if each.tag == tag]
+        below[id(node)] = inner
+        tree.first.append(len(elements))
         tree.count.append(len(inner))
-        tree.elements.extend(inner)
-        wanted = node.get("defaultChild")
-        found = [] if wanted is None else [index for index, each in enumerate(inner) if numbers[id(each)] == wanted]
-        tree.default.append(tree.first[at] + found[0] if found else -1)
+        elements.extend(inner)
         tree.predicates.append(compile_predicate(find_predicate(node), data_fields))
+    numbers = _number(root, below)
+    for at, node in enumerate(elements):
+        wanted = node.get("defaultChild")
+        found = (
+            []
+            if wanted is None
+            else [index for index, each in enumerate(below[id(node)]) if numbers[id(each)] == wanted]
+        )
+        tree.default.append(tree.first[at] + found[0] if found else -1)
         tree.ids.append(numbers[id(node)])
-        at += 1
     if len(set(tree.ids)) < len(tree.ids):
         twice = next(each for each in tree.ids if tree.ids.count(each) > 1)
         raise refuse(root, "two nodes of the tree have the same id", twice)
     return tree
 
 
-def _number(root: Element, tag: str) -> dict[int, str]:
+def _number(root: Element, below: Mapping[int, list[Element]]) -> dict[int, str]:
     """Each node's id; without one, its place in the file's order, from 1."""
     found: dict[int, str] = {}
     todo = [root]
     while todo:
         node = todo.pop()
         found[id(node)] = node.get("id") or str(len(found) + 1)
-        todo.extend(reversed(node.findall(tag)))
+        todo.extend(reversed(below[id(node)]))
     return found
 
 

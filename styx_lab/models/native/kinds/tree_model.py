@@ -17,7 +17,7 @@ from styx_lab.models.native.column import Codes, Column, Rows, first_error
 from styx_lab.models.native.grammar import MODEL_ATTRIBUTES, MODEL_CHILDREN, PREDICATES, Grammar
 from styx_lab.models.native.kinds.forest import Forest, TreeNodes, read_tree
 from styx_lab.models.native.kinds.forest_plain import plan_forest
-from styx_lab.models.native.place import children, choice, number, optional_number, refuse, required
+from styx_lab.models.native.place import choice, number, optional_number, refuse, required
 from styx_lab.models.native.plain import Inputs, Matrix, PlainModel, Resolve
 from styx_lab.models.native.prediction import Classes, Prediction
 from styx_lab.models.native.scope import Scope
@@ -69,8 +69,10 @@ class Leaves:
         # In the order of the distributions: among equals the first counts.
         classes: dict[str, int] = {}
         found: list[list[Element]] = []
+        spaces = {each.tag.rpartition("}")[0] for each in elements}
+        tags = {f"{space}}}ScoreDistribution" if space else "ScoreDistribution" for space in spaces}
         for each in elements:
-            distribution = list(children(each, "ScoreDistribution"))
+            distribution = [entry for entry in each if entry.tag in tags]
             found.append(distribution)
             for entry in distribution:
                 classes.setdefault(required(entry, "value"), 0)
@@ -95,7 +97,8 @@ class Leaves:
                 if share is None:
                     share = count / total if total else float("nan")
                 self.shares[at, column] = share
-                self.confidences[at, column] = number(entry, "confidence", 0.0)
+                if (confidence := optional_number(entry, "confidence")) is not None:
+                    self.confidences[at, column] = confidence
         self.words = tuple(words)
         self.label_values: Any = []
         for word in self.words:
@@ -103,9 +106,8 @@ class Leaves:
                 self.label_values.append(parse(self.data_type, word))
             except ValueError:
                 self.label_values.append(None)
-        for at in range(len(elements)):
-            if self.label_values[self.labels[at]] is None:
-                self.wrong[at] = True
+        unread = np.array([each is None for each in self.label_values], dtype=np.bool_)
+        self.wrong |= unread[self.labels]
 
 
 class Tree:
