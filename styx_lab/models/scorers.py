@@ -71,7 +71,7 @@ def open_scorer(record: ModelRecord, engine: str = "native", **settings: Any) ->
 
     Args:
         record: the model as the store keeps it.
-        engine: the evaluator: `native` needs nothing but this package, `pypmml` Java and the extra of that name.
+        engine: the evaluator: `native` needs nothing but this package, the others the extra of their name.
         settings: of the engine: those of `OpenscoringSettings` for `openscoring`; the others have none.
 
     Raises:
