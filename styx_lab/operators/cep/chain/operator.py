@@ -19,6 +19,7 @@ from styx_lab.core.epoch import epoch_ms
 from styx_lab.core.events import TIME
 from styx_lab.core.keys import KeyIndex
 from styx_lab.core.operator import LATE, OUT, Emission, Operator
+from styx_lab.core.pick import pick
 from styx_lab.core.state import GROUP, State
 from styx_lab.core.time import MIN_WATERMARK
 from styx_lab.flow.steps import Detect
@@ -58,6 +59,7 @@ class ChainOperator(Operator):
         self._output = outputs[OUT].schema
         # To make a frame of so many types takes longer than to take a small batch.
         self._nothing = pl.DataFrame(schema=self._output)
+        self._no_event = pl.DataFrame(schema=stream.schema)
         self._columns = dict(step.columns)
         parts = step.pattern.columns
         fields = (*dict(stream.columns), TIME)
@@ -86,7 +88,9 @@ class ChainOperator(Operator):
         (batch,) = inputs
         times = epoch_ms(batch.frame[TIME])
         late = times <= batch.watermarks()
-        timely = batch.keep(~late)
+        timely, behind = batch, Batch(self._no_event, _none(), batch.before, batch.steps)
+        if late.any():
+            timely, behind = batch.keep(~late), batch.keep(late)
         taken = values_of(self._step.name, timely, {}, self._conditions)
         if taken.batch is not batch:
             times = epoch_ms(taken.batch.frame[TIME])
@@ -96,11 +100,11 @@ class ChainOperator(Operator):
         dead = [letters for letters in (taken.dead, made.dead) if letters is not None]
         counts = {"matches": len(made.batch)} | ({"dead_matches": len(made.dead_order)} if len(made.dead_order) else {})
         return Emission(
-            {OUT: made.batch, LATE: batch.keep(late)},
+            {OUT: made.batch, LATE: behind},
             dead=pl.concat(dead) if dead else None,
             dead_order=taken.dead_order,
             lost_order=made.dead_order,
-            late_order=batch.order[late],
+            late_order=behind.order,
             counts=counts,
         )
 
@@ -123,7 +127,7 @@ class ChainOperator(Operator):
         useful = masks != 0
         self._rows.add_some(frame, came[_NUMBER], useful)
         if not self._takes_all and not useful.all():
-            frame, came = frame.filter(pl.Series(useful)), came[:, useful]
+            frame, came = pick(frame, np.flatnonzero(useful)), came[:, useful]
         came[_SLOT] = self._keys.slots(frame)
         self._waiting = np.concatenate([self._waiting, came], axis=1)
 
