@@ -19,8 +19,8 @@ _STYLE: Final = """
 .styx-model .kind{opacity:.7;margin:0 0 .6em}
 .styx-model .alias{display:inline-block;font-size:11px;font-weight:600;padding:0 .6em;margin-left:.5em;
  border-radius:9px;background:#2a78d622;color:#2a78d6}
-.styx-model .parts{display:flex;flex-wrap:wrap;gap:1em 2.2em}
-.styx-model table{border-collapse:collapse;background:transparent;margin:0}
+.styx-model .parts{display:flex;flex-wrap:wrap;align-items:flex-start;gap:1em 2.2em}
+.styx-model table{border-collapse:collapse;background:transparent;margin:0;font:inherit;color:inherit}
 .styx-model td,.styx-model th{padding:.1em .9em .1em 0;text-align:left;border:0;font-weight:400;background:transparent}
 .styx-model th{opacity:.6;font-size:11px}
 .styx-model td.n{text-align:right;font-variant-numeric:tabular-nums}
