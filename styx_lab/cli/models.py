@@ -256,6 +256,37 @@ def score(
         print_line(f"{total:,} rows scored to {output}" + (f", {failed:,} of them with an error" if failed else ""))
 
 
+@models.command(
+    epilog=epilog(
+        "styx models serve fraud@champion --port 8080",
+        when=_TRAINED,
+        exits="0 it was asked to end; 65 a model that is refused; 66 no such model; 69 the extra server is not "
+        "installed; 70 the address is taken, or others reach it without a token.",
+    )
+)
+@click.argument("served", nargs=-1, metavar="[MODEL]...")
+@click.option("--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="0 for any that is free.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Another than loopback needs STYX_SERVE_TOKEN.")
+@store_option
+@json_option
+@debug_option
+def serve(served: tuple[str, ...], port: int, host: str, store: Path | None, as_json: bool) -> None:
+    """Serve models over HTTP, in the shape of Openscoring's REST, until Ctrl-C.
+
+    POST /openscoring/model/ID scores {"arguments": {...}}, /batch many, /csv a table; GET /openscoring/model lists
+    them. Models are put and removed from this machine alone. A token in the environment, STYX_SERVE_TOKEN, is asked of
+    everyone.
+    """
+    import json
+    import os
+
+    call = {"models": list(served), "host": host, "port": port, "store": None if store is None else str(store)}
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The server is this process from here on: signals and standard output are its own.
+    os.execv(sys.executable, [sys.executable, "-m", "styx_lab.server", json.dumps(call)])  # noqa: S606
+
+
 @contextmanager
 def _written(path: Path | None) -> Iterator[IO[bytes]]:
     """Where CSV goes: a file that is there when it is whole, or standard output."""
