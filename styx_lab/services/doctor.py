@@ -35,7 +35,7 @@ _SIGNS: Final = {
     "pypmml": "pypmml",
     "train": "sklearn2pmml",
     "bench": "onnxruntime",
-    "jpmml": "jpmml-evaluator",
+    "jpmml": "jpmml_evaluator",
     "openscoring": "pybreaker",
     "server": "starlette",
     "kafka": "confluent-kafka",
