@@ -156,11 +156,8 @@ def _run(given: str, made: str) -> None:
     jvm.com.beust.jcommander.JCommander.newBuilder().addObject(main).build().parse(arguments)
     nothing = gateway.new_array(jvm.java.lang.Object, 0)
     jvm.org.jpmml.converter.Application.setInstance(main)
-    try:
-        for step in _state.steps:
-            step.invoke(main, nothing)
-    finally:
-        jvm.org.jpmml.converter.Application.setInstance(None)
+    for step in _state.steps:
+        step.invoke(main, nothing)
 
 
 def _causes(error: Any) -> tuple[list[str], bool]:
