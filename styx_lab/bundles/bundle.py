@@ -31,6 +31,10 @@ __all__ = ["Bundle", "environment", "pack_bundle", "read_bundle"]
 
 _FORMAT: Final = 1
 _MANIFEST: Final = "manifest.json"
+_ENGINE: Final = "native"
+"""What scores a bundle that is promoted now."""
+_FIRST_ENGINE: Final = "pypmml"
+"""What scored those that do not say: their golden output may differ from the native engine's in a last bit."""
 
 
 def environment() -> dict[str, str]:
@@ -93,7 +97,8 @@ class Bundle:
                 raise BundleError("the model is not in the bundle", where=f"bundle {self.name!r}", got=reference)
             if reference not in opened:
                 record = records[reference]
-                opened[reference] = with_profile(open_scorer(record), record.meta)
+                engine = self.manifest["models"][reference].get("engine", _FIRST_ENGINE)
+                opened[reference] = with_profile(open_scorer(record, engine), record.meta)
             return opened[reference]
 
         return open_one
@@ -143,6 +148,7 @@ def pack_bundle(
             "file": file,
             "sha256": record.sha256,
             "created": record.created,
+            "engine": _ENGINE,
             # The training rows that the store keeps with a model are for looking at it, and stay there.
             "meta": {name: value for name, value in record.meta.items() if name != "sample"},
         }

@@ -95,7 +95,7 @@ def _ensure() -> None:
         from pypmml.jvm import Py4jGateway
     except ImportError as error:
         raise MissingDependencyError(
-            "scoring with pypmml needs the package pypmml", where="pypmml", hint="pip install 'styx-lab[train]'"
+            "scoring with pypmml needs the package pypmml", where="pypmml", hint="pip install 'styx-lab[pypmml]'"
         ) from error
     if _alive():
         return
