@@ -85,7 +85,7 @@ def test_a_killed_jvm_costs_nothing_but_a_restart(
     close_converter()
     assert converter_pid() is None
     assert trained.export() == pmml
-    assert caplog.records == []
+    assert [one for one in caplog.records if one.name == "root"] == []
     assert capfd.readouterr() == ("", "")
 
 
@@ -153,7 +153,7 @@ def test_an_export_that_was_interrupted_leaves_no_answer_for_the_next(
         armed = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    assert caplog.records == []
+    assert [one for one in caplog.records if one.name == "root"] == []
     assert capfd.readouterr().err == ""
 
 
