@@ -157,6 +157,15 @@ def test_an_export_that_was_interrupted_leaves_no_answer_for_the_next(
     assert capfd.readouterr().err == ""
 
 
+def test_a_converter_of_other_parts_is_asked_by_its_own_call(
+    trained: TrainedModel, pmml: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close_converter()
+    monkeypatch.setattr("styx_lab.models.converter._STEPS", ("validate", "march"))
+    assert trained.export() == pmml
+    assert converter_pid() is None
+
+
 _CHILD = """
 import os, signal, sys
 import polars as pl
