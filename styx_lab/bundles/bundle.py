@@ -24,6 +24,7 @@ from styx_lab.core.ports import ModelRecord, Scorer
 from styx_lab.errors import BundleError
 from styx_lab.flow.flow import Flow
 from styx_lab.models import open_scorer
+from styx_lab.models.profile import with_profile
 from styx_lab.operators.build import OpenModel
 
 __all__ = ["Bundle", "environment", "pack_bundle", "read_bundle"]
@@ -95,8 +96,9 @@ class Bundle:
             if reference not in records:
                 raise BundleError("the model is not in the bundle", where=f"bundle {self.name!r}", got=reference)
             if reference not in opened:
+                record = records[reference]
                 engine = self.manifest["models"][reference].get("engine", _FIRST_ENGINE)
-                opened[reference] = open_scorer(records[reference], engine)
+                opened[reference] = with_profile(open_scorer(record, engine), record.meta)
             return opened[reference]
 
         return open_one

@@ -7,6 +7,7 @@ from pathlib import Path
 from styx_lab.core.ports import ModelRecord, Scorer
 from styx_lab.flow.flow import Flow
 from styx_lab.models import open_scorer
+from styx_lab.models.profile import with_profile
 from styx_lab.operators.build import OpenModel
 from styx_lab.stores import SqliteStore
 
@@ -21,7 +22,7 @@ def store_models(store: str | Path | None) -> OpenModel:
         if reference not in opened:
             with SqliteStore(store) as kept:
                 record = kept.get_model(reference)
-            opened[reference] = open_scorer(record)
+            opened[reference] = with_profile(open_scorer(record), record.meta)
         return opened[reference]
 
     return open_one

@@ -65,7 +65,9 @@ LAUGHS = b"<!DOCTYPE PMML [<!ENTITY a 'ha'>" + b"".join(
         (lambda good: b"<html><body/></html>", "no PMML file"),
         (lambda good: good.replace(b"http://www.dmg.org/PMML-4_4", b"urn:other"), "no PMML file"),
         (lambda good: good.replace(b'version="4.4"', b'version="3.1"'), "only PMML 3.2 to 4.4"),
-        (lambda good: good.replace(b"RegressionModel", b"Nonsense"), "no model in it"),
+        (lambda good: good.replace(b"RegressionModel", b"Nonsense"), "<Nonsense> in line 1: PMML knows no such model"),
+        (lambda good: good[: good.index(b"<RegressionModel")] + b"</PMML>", "no model in it"),
+        (lambda good: good.replace(b"<RegressionTable", b"<Oracle/><RegressionTable"), "<Oracle> in line 1"),
         (lambda good: good.replace(b"<RegressionModel", b'<RegressionModel isScorable="false"'), "isScorable"),
         (lambda good: good.replace(b'<DataField name="x"', b'<DataField name="w"'), "input 'x' is not in"),
         (
@@ -79,7 +81,7 @@ LAUGHS = b"<!DOCTYPE PMML [<!ENTITY a 'ha'>" + b"".join(
         (lambda good: "é".encode("latin-1").join([good[:-7], good[-7:]]), "not UTF-8"),
         (lambda good: b'<?xml version="1.0" encoding="utf-16"?>' + good, "declared as UTF-8"),
         (
-            lambda good: good.replace(b"<RegressionTable", b"<a>" * 1_100 + b"</a>" * 1_100 + b"<RegressionTable"),
+            lambda good: good.replace(b"<RegressionTable", b"<Node>" * 600 + b"</Node>" * 600 + b"<RegressionTable"),
             "deeper",
         ),
     ],

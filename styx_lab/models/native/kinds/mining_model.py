@@ -331,7 +331,7 @@ class _Merge:
             return
         other = cast(prediction.target, self._target.type, rows)
         self._target = pick(where, _clean(other), _clean(self._target))
-        self._classes = _merge_classes(where, prediction.classes, self._classes, self._height)
+        self._classes = _merge_classes(where, prediction.classes, self._classes, rows)
         features = {}
         for key in {**self._features, **prediction.features, "entityId#1": name_column}:
             mine = name_column if key == "entityId#1" else prediction.features.get(key)
@@ -376,22 +376,24 @@ def _clean(column: Column) -> Column:
     return column if column.errors is None else Column(column.type, column.values, column.missing, None, column.words)
 
 
-def _merge_classes(where: Bools, mine: Classes | None, before: Classes | None, height: int) -> Classes | None:
-    if mine is None or before is None:
+def _merge_classes(where: Bools, mine: Classes | None, before: Classes | None, rows: Rows) -> Classes | None:
+    """The classes of one part in some rows, of an earlier one in the others; where that part has none is an error."""
+    if mine is None and before is None:
         return None
-    names = tuple(dict.fromkeys((*before.names, *mine.names)))
-    values = np.zeros((height, len(names)))
-    confidences = np.zeros((height, len(names)))
-    for classes, rows in ((before, ~where), (mine, where)):
+    names = tuple(dict.fromkeys(name for each in (before, mine) if each is not None for name in each.names))
+    values = np.zeros((rows.height, len(names)))
+    confidences = np.zeros((rows.height, len(names)))
+    errors = np.zeros(rows.height, dtype=np.int32)
+    for classes, chosen in ((before, ~where), (mine, where)):
+        if classes is None:
+            errors[chosen] = rows.error("the model gives no probability")
+            continue
         for at, name in enumerate(classes.names):
             column = names.index(name)
-            values[rows, column] = classes.values[rows, at]
+            values[chosen, column] = classes.values[chosen, at]
             table = classes.values if classes.confidences is None else classes.confidences
-            confidences[rows, column] = table[rows, at]
-    none = np.zeros(1, dtype=np.int32)
-    errors = None
-    if mine.errors is not None or before.errors is not None:
-        errors = np.where(
-            where, none if mine.errors is None else mine.errors, none if before.errors is None else before.errors
-        )
-    return Classes(names, values, mine.kind, confidences, errors)
+            confidences[chosen, column] = table[chosen, at]
+        if classes.errors is not None:
+            errors[chosen] = np.broadcast_to(classes.errors, (rows.height,))[chosen]
+    kind = next(each.kind for each in (mine, before) if each is not None)
+    return Classes(names, values, kind, confidences, errors if errors.any() else None)
