@@ -62,11 +62,13 @@ class PlainModel:
             the batch turns out not to be plain.
         classes: the classes of a classifier.
         labels: the label that each class has.
+        heavy: whether the general way takes many times as long, so that a batch with few gaps is worth taking apart.
     """
 
     tell: Callable[[Matrix, int], npt.NDArray[np.float64] | None]
     classes: tuple[str, ...] = ()
     labels: Column | None = None
+    heavy: bool = False
 
 
 class Inputs:
@@ -132,6 +134,25 @@ class Inputs:
             except (PolarsError, KeyError):  # no such column, or a text that the file does not admit
                 return None
         return matrix
+
+    def odd(self, frame: pl.DataFrame) -> npt.NDArray[np.bool_] | None:
+        """The rows that have a gap, or a text that the file does not admit; `None` where there are none."""
+        found = np.zeros(frame.height, dtype=np.bool_)
+        try:
+            for name, _, _ in self._numbers:
+                series = frame.get_column(name)
+                if series.null_count():
+                    found |= series.is_null().to_numpy()
+                if series.dtype.is_float():
+                    found |= np.isnan(series.to_numpy())
+            for name, _, codes, _ in self._texts:
+                series = frame.get_column(name)
+                if series.dtype != pl.String:
+                    return None
+                found |= ~series.is_in(list(codes)).fill_null(False).to_numpy()
+        except PolarsError:
+            return None
+        return found if found.any() else None
 
 
 def _read_numbers(field: MiningField, series: pl.Series, into: npt.NDArray[np.float64]) -> bool:
