@@ -28,6 +28,7 @@ Matrix = npt.NDArray[np.float64]
 
 _INTEGERS: Final = (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32)
 _LARGEST: Final = 2**31 - 1
+_DOUBLE: Final = pl.Float64()
 _FEW: Final = 512
 """Texts up to here are looked up one by one; what Polars does to a column costs as much as that."""
 
@@ -81,7 +82,7 @@ class Inputs:
     def __init__(self, fields: Mapping[str, MiningField]) -> None:
         self._fields = fields
         self._known: dict[str, Source | None] = {}
-        self._numbers: list[tuple[str, int, MiningField]] = []
+        self._numbers: list[tuple[str, int, MiningField | None]] = []  # without a field: every number will do
         self._texts: list[tuple[str, int, dict[str, int], pl.Enum]] = []
         self.width = 0
 
@@ -103,7 +104,8 @@ class Inputs:
             return None
         if data.type in ("double", "float", "integer"):
             column = self.spare()
-            self._numbers.append((name, column, field))
+            whole = data.plain and field.outliers == "asIs" and data.type != "integer"
+            self._numbers.append((name, column, None if whole else field))
             return Source(column, data.type, ((NARROW, 0.0),) if data.type == "float" else ())
         words = tuple(dict.fromkeys(data.valid))
         if data.type != "string" or not words or data.missing or data.invalid:
@@ -115,13 +117,15 @@ class Inputs:
     def read(self, frame: pl.DataFrame) -> Matrix | None:
         """The matrix of a batch; `None` when it is not plain. NaN, which is a missing value, is left to the reader."""
         matrix = np.empty((self.width, frame.height), dtype=np.float64)
-        for name, column, field in self._numbers:
-            try:
+        try:
+            for name, column, field in self._numbers:
                 series = frame.get_column(name)
-            except PolarsError:
-                return None
-            if not _read_numbers(field, series, matrix[column]):
-                return None
+                if field is None and series.dtype == _DOUBLE:
+                    matrix[column] = series.to_numpy()  # a null becomes NaN
+                elif not _read_numbers(field or self._fields[name], series, matrix[column]):
+                    return None
+        except PolarsError:
+            return None
         for name, column, codes, words in self._texts:
             try:
                 series = frame.get_column(name)
