@@ -29,7 +29,8 @@ _SOME: Final = {"peak MB": "peak_mb", "times Flink": "times_flink", "times pypmm
     epilog=epilog(
         "styx bench W3 --events 100000 --repeats 3",
         "styx bench windows joins --json",
-        exits="0; 1 when an answer is wrong; 66 on an unknown name; 130 on Ctrl-C.",
+        exits="0; 1 when an answer is wrong; 66 on an unknown name; 69 when something that models are measured beside "
+        "is not installed; 130 on Ctrl-C.",
     )
 )
 @click.argument("names", nargs=-1)
