@@ -15,8 +15,8 @@ from xml.etree.ElementTree import Element
 
 from styx_lab.errors import InputMissingError, ModelError
 from styx_lab.models.cycles import refuse_cycles
-from styx_lab.models.summary import PmmlSummary, read_summary
-from styx_lab.models.survey import PmmlLimits, check_bytes, parse_events, survey
+from styx_lab.models.summary import PmmlSummary, read_summary, read_target
+from styx_lab.models.survey import PmmlLimits, Survey, check_bytes, parse_events, survey
 from styx_lab.models.tree import PlacedElement, Tree
 
 __all__ = ["PlacedElement", "PmmlLimits", "check_pmml", "parse_pmml", "read_pmml"]
@@ -80,7 +80,8 @@ def check_pmml(pmml: bytes, *, name: str = "model", limits: PmmlLimits = _DEFAUL
     Raises:
         ModelError: when it is refused; the message names the model and says why.
     """
-    return _check(pmml, name, limits)
+    found = _check(pmml, name, limits)
+    return read_summary(found.outline, name=name, used=found.used, traits=found.traits)
 
 
 def parse_pmml(pmml: bytes, *, name: str = "model", limits: PmmlLimits = _DEFAULT) -> Element:
@@ -92,18 +93,18 @@ def parse_pmml(pmml: bytes, *, name: str = "model", limits: PmmlLimits = _DEFAUL
     styx_lab.errors.ModelError: model 'fraud@3': the PMML file has a DOCTYPE or entities, which are refused ...
 
     Raises:
-        ModelError: as `check_pmml`.
+        ModelError: as `check_pmml`, but for what only the model's own schema can tell.
     """
-    _check(pmml, name, limits)
+    read_target(_check(pmml, name, limits).outline, name=name)
     return _build(pmml, f"model {name!r}")
 
 
-def _check(pmml: bytes, name: str, limits: PmmlLimits) -> PmmlSummary:
+def _check(pmml: bytes, name: str, limits: PmmlLimits) -> Survey:
     where = f"model {name!r}"
     check_bytes(pmml, where, limits)
     found = survey(pmml, where, limits)
     refuse_cycles(found.outline, where, depth=limits.nesting, calls=limits.elements)
-    return read_summary(found.outline, name=name, used=found.used, traits=found.traits)
+    return found
 
 
 def _build(pmml: bytes, where: str) -> Element:

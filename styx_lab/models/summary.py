@@ -26,6 +26,7 @@ __all__ = [
     "local_name",
     "positive_class",
     "read_summary",
+    "read_target",
 ]
 
 MODEL_KINDS: Final = (
@@ -171,23 +172,12 @@ def read_summary(
         ModelError: when there is no model, no target and no output, or an input is not declared.
     """
     where = f"model {name!r}"
-    model = next((node for node in root if local_name(node) in MODEL_KINDS), None)
-    if model is None:
-        raise ModelError("the PMML file has no model in it", where=where, hint="export the whole pipeline")
-    if model.get("isScorable", "true") in ("false", "0"):
-        raise ModelError("the PMML file says that its model is not for scoring (isScorable)", where=where)
+    model, targets, outputs = read_target(root, name=name)
     function = model.get("functionName", "")
     if not function:
         raise ModelError("its model has no functionName", where=where, hint="export it again")
     declared = {each.get("name", ""): each for each in _children(root, "DataDictionary", "DataField")}
     mining = _children(model, "MiningSchema", "MiningField")
-    outputs = tuple(_output(node) for node in _children(_answering(model), "Output", "OutputField"))
-    targets = [each.get("name", "") for each in mining if each.get("usageType") in ("target", "predicted")]
-    if not targets and not outputs:
-        raise ModelError(
-            f"No valid target: model {name!r} has neither a target field nor an output",
-            hint="fit the pipeline with a named target column and export it again",
-        )
     fields = []
     for each in mining:
         if each.get("usageType", "active") != "active":
@@ -212,6 +202,29 @@ def read_summary(
         used=_used(root) if used is None else used,
         traits=_traits(root) if traits is None else traits,
     )
+
+
+def read_target(root: Element, *, name: str) -> tuple[Element, list[str], tuple[OutputField, ...]]:
+    """The model of a file, its target fields and its outputs.
+
+    Raises:
+        ModelError: when there is no model, or it has neither a target nor an output.
+    """
+    where = f"model {name!r}"
+    model = next((node for node in root if local_name(node) in MODEL_KINDS), None)
+    if model is None:
+        raise ModelError("the PMML file has no model in it", where=where, hint="export the whole pipeline")
+    if model.get("isScorable", "true") in ("false", "0"):
+        raise ModelError("the PMML file says that its model is not for scoring (isScorable)", where=where)
+    mining = _children(model, "MiningSchema", "MiningField")
+    outputs = tuple(_output(node) for node in _children(_answering(model), "Output", "OutputField"))
+    targets = [each.get("name", "") for each in mining if each.get("usageType") in ("target", "predicted")]
+    if not targets and not outputs:
+        raise ModelError(
+            f"No valid target: model {name!r} has neither a target field nor an output",
+            hint="fit the pipeline with a named target column and export it again",
+        )
+    return model, targets, outputs
 
 
 def _used(root: Element) -> frozenset[str]:
