@@ -57,6 +57,9 @@ class OpenscoringScorer(RowScorer):
     ) -> None:
         summary = check_pmml(pmml, name=name, limits=limits or PmmlLimits())
         super().__init__(summary)
+        # A server keeps to itself what the file does not give out.
+        inner = {each.name for each in summary.outputs if not each.final}
+        self._further = {name: each for name, each in self._further.items() if name not in inner}
         self._pmml = with_probabilities(pmml, summary)
         self._hashes = {_hash(each) for each in {pmml, self._pmml} for _hash in (_sha256, _md5)}
         self._settings = settings

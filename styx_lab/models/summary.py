@@ -69,12 +69,14 @@ class OutputField:
         feature: what it is: `predictedValue`, `probability`, `transformedValue`, ...
         value: the class a probability is for.
         data_type: PMML's word, if the file says.
+        final: whether the file gives it out; else it is there for other outputs.
     """
 
     name: str
     feature: str
     value: str | None
     data_type: str | None
+    final: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +273,11 @@ def _children(node: Element, outer: str, inner: str) -> list[Element]:
 
 def _output(node: Element) -> OutputField:
     return OutputField(
-        node.get("name", ""), node.get("feature", "predictedValue"), node.get("value"), node.get("dataType")
+        node.get("name", ""),
+        node.get("feature", "predictedValue"),
+        node.get("value"),
+        node.get("dataType"),
+        node.get("isFinalResult", "true") not in ("false", "0"),
     )
 
 

@@ -24,6 +24,7 @@ from styx_lab.models import open_scorer
 from styx_lab.models.guard import check_pmml
 from styx_lab.models.jpmml_outputs import with_probabilities
 from styx_lab.models.jpmml_scorer import JpmmlScorer, close_jpmml, jpmml_pid
+from styx_lab.models.openscoring_scorer import OpenscoringScorer
 from styx_lab.models.scorers import ENGINES
 from styx_lab.testing import check_scorer
 
@@ -146,6 +147,16 @@ def test_every_engine_verifies_embedded_rows(make: Make) -> None:
     make(GOOD.replace(b"</RegressionModel>", verification % b"3"))
     with pytest.raises(ModelError, match="model 'm@1'"):
         make(GOOD.replace(b"</RegressionModel>", verification % b"4"))
+
+
+def test_an_output_that_is_not_given_out_is_no_output_of_a_server(make: Make) -> None:
+    inner = b'<OutputField name="seen" dataType="double" feature="predictedValue" isFinalResult="false"/>'
+    scorer = make(GOOD.replace(b"</MiningSchema>", b"</MiningSchema><Output>" + inner + b"</Output>"))
+    assert scorer.score(pl.DataFrame({"x": [1.0]})).values[0] == 3.0
+    expected = [] if isinstance(scorer, OpenscoringScorer) else ["seen"]
+    assert [name for name in scorer.outputs if name == "seen"] == expected
+    for name in expected:
+        assert scorer.score(pl.DataFrame({"x": [1.0]}), [name]).outputs[name].to_list() == [3.0]
 
 
 def test_probabilities_are_declared_only_where_they_are_not() -> None:
