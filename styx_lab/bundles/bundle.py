@@ -24,12 +24,17 @@ from styx_lab.core.ports import ModelRecord, Scorer
 from styx_lab.errors import BundleError
 from styx_lab.flow.flow import Flow
 from styx_lab.models import open_scorer
+from styx_lab.models.profile import with_profile
 from styx_lab.operators.build import OpenModel
 
 __all__ = ["Bundle", "environment", "pack_bundle", "read_bundle"]
 
 _FORMAT: Final = 1
 _MANIFEST: Final = "manifest.json"
+_ENGINE: Final = "native"
+"""What scores a bundle that is promoted now."""
+_FIRST_ENGINE: Final = "pypmml"
+"""What scored those that do not say: their golden output may differ from the native engine's in a last bit."""
 
 
 def environment() -> dict[str, str]:
@@ -91,7 +96,9 @@ class Bundle:
             if reference not in records:
                 raise BundleError("the model is not in the bundle", where=f"bundle {self.name!r}", got=reference)
             if reference not in opened:
-                opened[reference] = open_scorer(records[reference])
+                record = records[reference]
+                engine = self.manifest["models"][reference].get("engine", _FIRST_ENGINE)
+                opened[reference] = with_profile(open_scorer(record, engine), record.meta)
             return opened[reference]
 
         return open_one
@@ -141,6 +148,7 @@ def pack_bundle(
             "file": file,
             "sha256": record.sha256,
             "created": record.created,
+            "engine": _ENGINE,
             "meta": dict(record.meta),
         }
     tables = {}

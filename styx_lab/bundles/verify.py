@@ -7,6 +7,7 @@ nothing but the bundle's bytes.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,20 @@ __all__ = ["Verified", "replay_golden", "verify_in_clean_process"]
 
 _SECONDS: Final = 600
 _BATCH: Final = 10_000
+_CLEAN: Final = """\
+import sys
+home = sys.argv[1]
+if home not in sys.path:
+    sys.path.insert(0, home)
+from styx_lab.bundles.verify import main
+sys.exit(main(sys.argv[2]))
+"""
+"""An isolated process finds packages that are installed, and no others; this very copy of Styx may be none of them, and
+what another copy gives is not what is to be verified."""
+
+
+_HOME: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+"""The folder that this copy of the package is in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +104,7 @@ def verify_in_clean_process(data: bytes) -> Verified:
     with tempfile.NamedTemporaryFile(prefix="styx-bundle-", suffix=".zip") as file:
         file.write(data)
         file.flush()
-        command = [sys.executable, "-I", "-m", "styx_lab.bundles", file.name]
+        command = [sys.executable, "-I", "-c", _CLEAN, _HOME, file.name]
         try:
             # Ctrl-C in a terminal is for this process, which may be draining a job; it is not for that one.
             done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False, start_new_session=True)

@@ -37,7 +37,7 @@ BROKEN_PIPE: Final = 141
 
 EXIT_CODES: Final = {
     0: "done; of a job also: stopped as it was asked to",
-    UNSOUND: "doctor found a fault, or a benchmark gave a wrong answer",
+    UNSOUND: "doctor found a fault, a benchmark gave a wrong answer, or a model differs from its reference",
     USAGE: "a command, option or argument that is not known",
     64: "a flow that cannot be built, or a schema that does not fit",
     65: "input, a model or a bundle that cannot be used",

@@ -8,6 +8,7 @@ import click
 
 from styx_lab.cli.options import Amount, debug_option, epilog, json_option, store_option
 from styx_lab.cli.output import print_json, print_line, print_table, status
+from styx_lab.cli.tables import greatest_drift, inputs_of_models
 
 __all__ = ["jobs", "savepoint", "stop"]
 
@@ -35,7 +36,7 @@ def jobs(store: Path | None, as_json: bool) -> None:
         print_line("There are no jobs yet: styx run REFERENCE --input FILE")
         return
     print_table(
-        ("job", "bundle", "state", "start", "events", "began", "last heard of", "why it ended"),
+        ("job", "bundle", "state", "start", "events", "drift", "began", "last heard of", "why it ended"),
         (
             (
                 one.job,
@@ -43,6 +44,7 @@ def jobs(store: Path | None, as_json: bool) -> None:
                 one.state,
                 one.epoch,
                 sum(counted.get("read", 0) for counted in one.counters.values()),
+                greatest_drift(inputs_of_models(one.counters)),
                 _moment(one.started),
                 _moment(one.heartbeat),
                 one.reason,

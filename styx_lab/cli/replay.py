@@ -19,7 +19,7 @@ from styx_lab.cli.options import (
     store_option,
 )
 from styx_lab.cli.output import event_progress, print_json, print_line, print_table
-from styx_lab.cli.tables import print_counters, print_summary
+from styx_lab.cli.tables import print_counters, print_drift, print_summary
 
 __all__ = ["replay"]
 
@@ -76,10 +76,12 @@ def replay(
         rows = {name: {"rows": frame.height, "sha256": digests[name]} for name, frame in result.outputs.items()}
         for name, path in files.items():
             rows[name]["file"] = str(path)
-        print_json({"flow": found.name, "summary": result.summary, "steps": result.counters, "outputs": rows})
+        told = {"flow": found.name, "summary": result.summary, "steps": result.counters, "outputs": rows}
+        print_json(told | ({"inputs": result.figures} if result.figures else {}))
         return
     print_summary(result.summary)
     print_counters(result.counters)
+    print_drift(result.figures)
     for name in found.notification_outputs if show else ():
         frame = result.outputs[name]
         if frame.height:

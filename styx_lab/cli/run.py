@@ -22,7 +22,7 @@ from styx_lab.cli.options import (
     store_option,
 )
 from styx_lab.cli.output import event_progress, note, print_json, print_line
-from styx_lab.cli.tables import print_counters, print_summary
+from styx_lab.cli.tables import print_counters, print_drift, print_summary
 from styx_lab.workbench.signals import StopOnSignal
 
 __all__ = ["run"]
@@ -113,5 +113,6 @@ def run(
             print_line(f"  the savepoint is {outcome.savepoint}")
         print_summary(outcome.summary)
         print_counters(outcome.counters)
+        print_drift(outcome.figures)
     if outcome.state == "stopped" and signals.interrupted:
         raise click.exceptions.Exit(INTERRUPTED)

@@ -11,7 +11,7 @@ import click
 
 from styx_lab.cli.options import debug_option, epilog, json_option, store_option
 from styx_lab.cli.output import plain, print_json, print_line
-from styx_lab.cli.tables import print_counters
+from styx_lab.cli.tables import inputs_of_models, print_counters, print_drift
 
 __all__ = ["show"]
 
@@ -55,6 +55,7 @@ def show(reference: str, output: str | None, store: Path | None, as_json: bool) 
         print_line(line)
     if counters:
         print_counters(counters)
+        print_drift(inputs_of_models(counters))
     if drawing:
         print_line()
         print_line(drawing["text"])

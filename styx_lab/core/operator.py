@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -18,10 +18,14 @@ import polars as pl
 from styx_lab.core.batch import Batch, Int64s, step_batch
 from styx_lab.core.state import State
 
-__all__ = ["LATE", "OUT", "Emission", "Operator"]
+__all__ = ["LATE", "OUT", "Emission", "Figures", "Operator"]
 
 OUT: Final = "out"
 LATE: Final = "late"
+
+
+Figures = dict[str, dict[str, Any]]
+"""What a step says of its columns: column -> figure -> number, text or None; JSON."""
 
 
 def _no_orders() -> Int64s:
@@ -74,6 +78,10 @@ class Operator(ABC):
     def restore(self, states: Sequence[State]) -> None:
         """Replace the state by the union of states, each of which may hold any set of key groups."""
         del states  # an operator without state has nothing to put back
+
+    def figures(self) -> Figures:
+        """What it can say of its columns so far (rates, drift); a function of the sequence, as its output is."""
+        return {}
 
     def size(self) -> Mapping[str, int]:
         """How much state is held now: keys and the like, by name; `bytes` only where `held_bytes` cannot tell."""

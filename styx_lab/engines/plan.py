@@ -15,7 +15,7 @@ import polars as pl
 
 from styx_lab.core.batch import Batch
 from styx_lab.core.events import DEAD_SCHEMA, EventKind
-from styx_lab.core.operator import Emission, Operator
+from styx_lab.core.operator import Emission, Figures, Operator
 from styx_lab.core.ports import EncodedFormat, Source
 from styx_lab.core.schema import RESERVED_PREFIX
 from styx_lab.core.size import held_bytes
@@ -105,6 +105,12 @@ class Plan:
             self._waiting[name] = [self.operators[step] for step in steps]
         self._meetings = [Meeting({name: self.sources[name] for name in group}) for group in meetings(flow)]
 
+    def go_as_in(self, flow: Flow) -> None:
+        """Let the sources go as they do in a larger flow that this one is a part of: who meets whom, and who ticks."""
+        self._meetings = [Meeting({name: self.sources[name] for name in group}) for group in meetings(flow)]
+        for name in _wanting_ticks(flow):
+            self.sources[name].ticking = True
+
     def take(self, piece: Slice) -> dict[str, Emission]:
         """What the sources say of a slice; those that meet and are idle go along with the others."""
         emissions = {
@@ -154,6 +160,10 @@ class Plan:
     def sizes(self) -> dict[str, dict[str, int]]:
         """How much state each step holds now, by name: its keys, events and the like, and bytes."""
         return {name: {"bytes": held_bytes(one), **one.size()} for name, one in self.operators.items()}
+
+    def figures(self) -> dict[str, Figures]:
+        """What steps say of their columns so far; only those that say something."""
+        return {name: said for name, one in self.operators.items() if (said := one.figures())}
 
     @property
     def _stateful(self) -> dict[str, SourceOperator | Operator]:

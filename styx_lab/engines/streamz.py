@@ -28,6 +28,7 @@ from styx_lab.engines.ledger import Ledger
 from styx_lab.engines.pace import Pace
 from styx_lab.engines.plan import DEAD_LETTERS, Inputs, Plan, dead_in_order, inputs_of
 from styx_lab.engines.result import Result, gather
+from styx_lab.engines.telling import tell
 from styx_lab.errors import FlowError, RunError
 from styx_lab.flow.flow import Flow
 from styx_lab.flow.steps import Port, SourceStep, Step, To
@@ -232,7 +233,7 @@ class LiveFlow:
         """Everything that came out so far."""
         outputs = gather(self._pieces, self._plan.output_schemas())
         self._pieces = [outputs]
-        return Result(self.flow, outputs, self._ledger.steps, self._ledger.summary())
+        return Result(self.flow, outputs, self._ledger.steps, self._ledger.summary(), self._plan.figures())
 
     def sizes(self) -> dict[str, dict[str, int]]:
         """How much state each step holds now: `keys`, `events` and the like by its kind, and `bytes`.
@@ -278,8 +279,7 @@ class LiveFlow:
         rows[DEAD_LETTERS] = dead_in_order(said)
         self.outputs[DEAD_LETTERS].emit(rows[DEAD_LETTERS])
         self._pieces.append(rows)
-        for observer in self._observers:
-            observer.observe(self._ledger.steps, self._plan.watermark, self._plan.newest)
+        tell(self._observers, self._ledger, self._plan)
 
 
 def _passed_on(inputs: Sequence[Any]) -> Emission:

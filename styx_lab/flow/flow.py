@@ -159,6 +159,10 @@ class Flow:
         """Run the flow over recorded events at full speed: see `workbench.replay`."""
         return call("replay", self, *args, **kwargs)
 
+    def features(self, *args: Any, **kwargs: Any) -> Any:
+        """The events that a model of the flow would see, with labels, to train on: see `workbench.features`."""
+        return call("features", self, *args, **kwargs)
+
     def live(self, *args: Any, **kwargs: Any) -> Any:
         """Start the flow on streamz, to be fed and watched: see `workbench.live`."""
         return call("live", self, *args, **kwargs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ import anywidget
 import traitlets
 from IPython.display import DisplayHandle, display
 
+from styx_lab.core.operator import Figures
 from styx_lab.core.time import MAX_WATERMARK, MIN_WATERMARK
 from styx_lab.flow.drawing import svg
 from styx_lab.flow.flow import Flow
@@ -28,6 +29,7 @@ from styx_lab.lab.monitor_figures import (
     step_figures,
     totals,
     watermark_text,
+    with_drift,
 )
 
 __all__ = ["Monitor", "MonitorWidget"]
@@ -107,6 +109,9 @@ class Monitor:
         self._rates = rates
         self._rate: float | None = None
         self._seen_at = float("-inf")
+        self._ask_inputs: Callable[[], Mapping[str, Figures]] = dict
+        self._inputs: dict[str, Figures] = {}
+        self._inputs_at = float("-inf")
 
     def begin(self) -> None:
         """Say that a run begins now, and forget the last one; else a run begins with what is first observed."""
@@ -131,7 +136,16 @@ class Monitor:
                 self._status = "running"
                 self._rates = Rates(now, totals(self._flow, kept).events)
             self._counters, self._watermark, self._newest, self._seen_at = kept, watermark, newest, now
+            if now - self._inputs_at >= _GAP_S:
+                self._take_inputs(now)
         self._wake()
+
+    def take_figures(self, figures: Callable[[], Mapping[str, Figures]]) -> None:
+        """Be told where to ask for what is known of the inputs of models (see `Observer`)."""
+        self._ask_inputs = figures
+
+    def _take_inputs(self, now: float) -> None:
+        self._inputs, self._inputs_at = dict(self._ask_inputs()), now
 
     def flush(self) -> None:
         """Send the newest state now, unless it was sent already."""
@@ -145,6 +159,8 @@ class Monitor:
 
     def finish(self) -> None:
         """Say that the run has ended, and show its last state."""
+        with self._lock:
+            self._take_inputs(self._clock())
         self._end("finished", "")
 
     def fail(self, error: BaseException | str) -> None:
@@ -155,7 +171,8 @@ class Monitor:
         """The newest figures, for programs.
 
         Times are epoch ms, or None where there is none; `events_per_s` is that of the last second, of a run that has
-        ended the mean; `delay_ms` is the newest event time less the watermark.
+        ended the mean; `delay_ms` is the newest event time less the watermark; `inputs` has, by step that scores,
+        null rate, NaN rate and drift of each input of its model.
         """
         with self._lock:
             total = totals(self._flow, self._counters)
@@ -174,6 +191,7 @@ class Monitor:
                 "matches": total.matches,
                 "notifications": total.notifications,
                 "steps": {step: dict(counts) for step, counts in self._counters.items()},
+                "inputs": {step: dict(inputs) for step, inputs in self._inputs.items()},
             }
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -254,7 +272,11 @@ class Monitor:
 
     def _figures(self) -> dict[str, list[tuple[str, str]]]:
         return {
-            step.name: [(name, number_text(count)) for name, count in step_figures(step, self._counters[step.name])]
+            step.name: with_drift(
+                step,
+                [(name, number_text(count)) for name, count in step_figures(step, self._counters[step.name])],
+                self._inputs.get(step.name),
+            )
             for step in self._flow.steps
             if step.name in self._counters
         }

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from styx_lab.core.operator import Figures
 from styx_lab.core.time import MAX_WATERMARK, MIN_WATERMARK, duration_text, ms_iso
 from styx_lab.flow.flow import Flow
-from styx_lab.flow.steps import Detect, Notify, SourceStep, Step, To
+from styx_lab.flow.steps import Detect, Notify, Score, SourceStep, Step, To
 
 __all__ = [
     "NONE",
@@ -24,6 +25,7 @@ __all__ = [
     "step_figures",
     "totals",
     "watermark_text",
+    "with_drift",
 ]
 
 Counters = Mapping[str, Mapping[str, int]]
@@ -117,6 +119,18 @@ def step_figures(step: Step, counters: Mapping[str, int]) -> list[tuple[str, int
         ("late", counters.get("late", 0)),
         ("dead", counters.get("dead", 0)),
     ]
+
+
+def with_drift(step: Step, told: list[tuple[str, str]], inputs: Figures | None) -> list[tuple[str, str]]:
+    """The figures of a step that scores, with the greatest drift of an input (PSI) where others have `late`.
+
+    Scoring lets no event be late.
+    """
+    if not isinstance(step, Score):
+        return told
+    known = [one["psi"] for one in (inputs or {}).values() if one["psi"] is not None]
+    drift = f"{max(known):.2f}" if known else NONE
+    return [("PSI", drift) if name == "late" else (name, text) for name, text in told]
 
 
 class Rates:

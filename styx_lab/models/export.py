@@ -16,16 +16,14 @@ from typing import Any, Final
 
 import polars as pl
 
+from styx_lab.core.java import find_java
 from styx_lab.errors import InputMissingError, ModelError, OutputError
+from styx_lab.models.converter import NO_TELEMETRY, can_convert, convert
 from styx_lab.models.guard import check_pmml
-from styx_lab.models.java import find_java
 from styx_lab.models.versions import check_training_versions
 
 __all__ = ["NO_TELEMETRY", "VERIFY_PRECISION", "export_pipeline"]
 
-NO_TELEMETRY: Final = ("-Dhttps.proxyHost=", f"-Djdk.net.hosts.file={os.devnull}")
-"""sklearn2pmml posts each failed conversion to a server of its makers, and has no switch for that. With an empty file
-of hosts and no proxy its Java can find no server at all; these options win over those in JAVA_TOOL_OPTIONS."""
 VERIFY_PRECISION: Final = 1e-9
 """How near an answer must come to an embedded one, as a share of it."""
 
@@ -95,28 +93,35 @@ def export_pipeline(
 
 
 def _convert(pipeline: Any, where: str) -> bytes:
+    # The folder is the user's alone (mode 0700).
+    with tempfile.TemporaryDirectory(prefix="styx-export-") as folder, _one_at_a_time:
+        if can_convert(pipeline):
+            return convert(pipeline, folder, where=where)
+        return _convert_cold(pipeline, folder, where)
+
+
+def _convert_cold(pipeline: Any, folder: str, where: str) -> bytes:
+    """The same by sklearn2pmml's own call, which starts two JVMs each time."""
     import sklearn2pmml as package
 
     java = find_java()
     said: list[str] = []
     home = str(java.home) if java.home is not None else None
-    # The folder is the user's alone (mode 0700).
-    with tempfile.TemporaryDirectory(prefix="styx-export-") as folder, _one_at_a_time:
-        path = os.path.join(folder, "model.pmml")
-        # sklearn2pmml prints what its Java says, and an advertisement. Its own name `print` is put aside for the call;
-        # to redirect stdout would swallow what other threads print.
-        vars(package)["print"] = lambda *parts: said.append(" ".join(str(part) for part in parts))
-        try:
-            package.sklearn2pmml(pipeline, path, with_repr=True, java_home=home, java_opts=list(NO_TELEMETRY))
-            return Path(path).read_bytes()
-        except (RuntimeError, TypeError, ValueError, OSError) as error:
-            raise ModelError(
-                f"sklearn2pmml cannot export it: {_reason(said, error)}",
-                where=where,
-                hint="see docs/models.md for which estimators can be exported",
-            ) from error
-        finally:
-            vars(package).pop("print", None)
+    path = os.path.join(folder, "model.pmml")
+    # sklearn2pmml prints what its Java says, and an advertisement. Its own name `print` is put aside for the call;
+    # to redirect stdout would swallow what other threads print.
+    vars(package)["print"] = lambda *parts: said.append(" ".join(str(part) for part in parts))
+    try:
+        package.sklearn2pmml(pipeline, path, with_repr=True, java_home=home, java_opts=list(NO_TELEMETRY))
+        return Path(path).read_bytes()
+    except (RuntimeError, TypeError, ValueError, OSError) as error:
+        raise ModelError(
+            f"sklearn2pmml cannot export it: {_reason(said, error)}",
+            where=where,
+            hint="see docs/models.md for which estimators can be exported",
+        ) from error
+    finally:
+        vars(package).pop("print", None)
 
 
 def _reason(said: list[str], error: Exception) -> str:
@@ -126,7 +131,7 @@ def _reason(said: list[str], error: Exception) -> str:
         "\n".join(said),
         re.MULTILINE,
     )
-    return (causes[-1] if causes else str(error)).strip()[:500]
+    return (causes[0] if causes else str(error)).strip()[:500]
 
 
 def _write(target: Path, pmml: bytes, where: str) -> None:

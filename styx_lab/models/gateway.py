@@ -9,16 +9,12 @@ import atexit
 import os
 import subprocess
 import threading
-from contextlib import suppress
-from typing import Any, Final
+from typing import Any
 
-from styx_lab.errors import MissingDependencyError, RunError
-from styx_lab.models.java import find_java
+from styx_lab.errors import MissingDependencyError
+from styx_lab.models.jvm import end_jvm, leave_jvm, start_jvm
 
 __all__ = ["close_jvm", "generation", "jvm_pid", "load_model"]
-
-_OPTIONS: Final = ("-Djava.awt.headless=true", "-XX:+UseSerialGC", "-Xss8m")
-_PATIENCE_S: Final = 10.0
 
 
 class _State:
@@ -79,17 +75,8 @@ def close_jvm(only: int | None = None) -> None:
         if process is None:
             return
         _state.generation += 1
-        if client is not None:
-            client.is_connected = False  # else models that are collected later would knock at a closed door
         _forget()
-        if process.stdin is not None:
-            with suppress(BrokenPipeError):  # it has ended already
-                process.stdin.close()  # py4j's server ends with its standard input
-        try:
-            process.wait(_PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end_jvm(client, process)
 
 
 def _alive() -> bool:
@@ -108,7 +95,7 @@ def _ensure() -> None:
         from pypmml.jvm import Py4jGateway
     except ImportError as error:
         raise MissingDependencyError(
-            "scoring with pypmml needs the package pypmml", where="pypmml", hint="pip install 'styx-lab[train]'"
+            "scoring with pypmml needs the package pypmml", where="pypmml", hint="pip install 'styx-lab[pypmml]'"
         ) from error
     if _alive():
         return
@@ -118,30 +105,9 @@ def _ensure() -> None:
     if active is not None:
         _state.context = active  # the user's own, in the same process: pypmml allows one only
         return
-    java = find_java()
-    from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
-
     gateway = Py4jGateway()
-    try:
-        # pypmml's own start leaves the port open to every local user, and lets Ctrl-C end the JVM under a running flow.
-        port, token, process = launch_gateway(
-            classpath=gateway.classpath,
-            javaopts=[*_OPTIONS, *gateway.java_opts],
-            java_path=str(java.path),
-            die_on_exit=True,
-            create_new_process_group=True,
-            enable_auth=True,
-            return_proc=True,
-        )
-    except (OSError, ValueError) as error:  # py4j reads the port from the JVM's first line and gets none
-        raise RunError(
-            "Java did not start",
-            where=str(java.path),
-            hint="see whether `java -version` works, and whether JAVA_OPTS asks for more memory than there is",
-        ) from error
-    Py4jGateway._gateway = JavaGateway(
-        gateway_parameters=GatewayParameters(port=port, auth_token=token, auto_convert=True)
-    )
+    # pypmml's own start leaves the port open to every local user, and lets Ctrl-C end the JVM under a running flow.
+    Py4jGateway._gateway, process = start_jvm(gateway.classpath, gateway.java_opts)
     Py4jGateway._jvm = Py4jGateway._gateway.jvm
     _state.process = process
     _state.client = Py4jGateway._gateway._gateway_client
@@ -167,14 +133,7 @@ def _after_fork() -> None:
     if parent.context is None:
         return
     _forget()
-    if parent.client is not None:
-        parent.client.is_connected = False
-        for connection in list(parent.client.deque):
-            # Not connection.close(): that shuts the socket down for the parent too.
-            connection.stream.close()
-            connection.socket.close()
-    if parent.process is not None and parent.process.stdin is not None:
-        parent.process.stdin.close()
+    leave_jvm(parent.client, parent.process)
 
 
 os.register_at_fork(after_in_child=_after_fork)

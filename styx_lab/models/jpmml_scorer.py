@@ -16,7 +16,7 @@ from typing import Any, Final
 from styx_lab.errors import MissingDependencyError, ModelError, RunError
 from styx_lab.models.guard import PmmlLimits, check_pmml
 from styx_lab.models.jpmml_outputs import with_probabilities
-from styx_lab.models.jvm import PrivateJvm
+from styx_lab.models.private_jvm import PrivateJvm
 from styx_lab.models.row_scorer import Reply, RowScorer, plain_reason
 
 __all__ = ["JpmmlScorer", "close_jpmml", "jpmml_pid"]

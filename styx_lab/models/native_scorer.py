@@ -14,16 +14,18 @@ import polars as pl
 
 from styx_lab.core.ports import ERROR_KIND, Scores
 from styx_lab.errors import ModelError
+from styx_lab.models.answers import plan_answer
+from styx_lab.models.compiled import CompiledFile, compile_file
 from styx_lab.models.described import DescribedScorer
-from styx_lab.models.guard import PmmlLimits, parse_pmml
+from styx_lab.models.guard import PmmlLimits
 from styx_lab.models.inputs import check_columns, missing_inputs
 from styx_lab.models.native.column import Column, Rows
-from styx_lab.models.native.document import Document, compile_tree
+from styx_lab.models.native.document import Document
 from styx_lab.models.native.model import Answer as Told
 from styx_lab.models.native.table import series_of, tabulate
 from styx_lab.models.native.values import cast
 from styx_lab.models.outputs import ModelOutput, finite, output_type
-from styx_lab.models.summary import read_summary
+from styx_lab.models.plain_scores import PlainScores
 from styx_lab.models.verification import verification_frame, verify_answers
 
 __all__ = ["NativeScorer"]
@@ -52,16 +54,15 @@ class NativeScorer(DescribedScorer):
         limits: how big the file may be.
 
     State: none between rows. Compiled loops are cached beside the package's files; the first use on a machine takes
-    some seconds.
+    some seconds. Scorers of the same bytes in one process share the compiled model (see `compiled.py`).
 
     Raises:
         ModelError: when the file is refused, holds what is not supported, or its embedded rows come out otherwise.
     """
 
     def __init__(self, name: str, pmml: bytes, *, limits: PmmlLimits | None = None) -> None:
-        root = parse_pmml(pmml, name=name, limits=limits or PmmlLimits())
-        summary = read_summary(root, name=name)
-        document = compile_tree(root, name=name)
+        compiled = compile_file(pmml, name=name, limits=limits or PmmlLimits(), confirm=_verify)
+        summary, document = compiled.summary, compiled.document
         super().__init__(summary)
         self._document: Document | None = document
         others = [each for each in document.model.names.fields.values() if not each.active and each.data is not None]
@@ -69,7 +70,7 @@ class NativeScorer(DescribedScorer):
             if each.name not in self._further and each.data is not None:
                 dtype = output_type(each.data.type, where=f"model {name!r}, field {each.name!r}")
                 self._further[each.name] = ModelOutput(each.name, dtype)
-        self._verify(document)
+        self._plain = PlainScores(document, self._answer, summary)
 
     def score(self, frame: pl.DataFrame, outputs: Sequence[str] = ()) -> Scores:
         """Score each row of a frame that has at least the input columns; row order is kept.
@@ -78,6 +79,9 @@ class NativeScorer(DescribedScorer):
             ModelError: when an input column is not there, an output is not known, or the scorer is closed.
         """
         asked = self._asked(outputs)
+        plain = self._plain.score(frame, asked) if self._document is not None else None
+        if plain is not None:
+            return plain
         told, rows = self._tell(frame)
         column = self._chosen(told, rows)
         height = frame.height
@@ -87,8 +91,8 @@ class NativeScorer(DescribedScorer):
             missing |= np.broadcast_to(~np.isfinite(column.values), (height,))
         if column.errors is not None:
             codes = column.errors if codes is None else np.where(codes != 0, codes, column.errors)
-        plain = Column(column.type, column.values, missing if missing.any() else None, None, column.words)
-        values = series_of("score", plain, height).cast(self._answer.dtype)
+        whole = Column(column.type, column.values, missing if missing.any() else None, None, column.words)
+        values = series_of("score", whole, height).cast(self._answer.dtype)
         further = [self._output(each, told, rows) for each in asked]
         if codes is None and not missing.any():
             nothing = pl.Series("error", [None], dtype=pl.String).new_from_index(0, height)
@@ -145,14 +149,16 @@ class NativeScorer(DescribedScorer):
             series = series.set(pl.Series(np.array(np.broadcast_to(column.errors != 0, (rows.height,)))), None)
         return finite(series.cast(asked.dtype))
 
-    def _verify(self, document: Document) -> None:
-        """Evaluate the rows that were embedded at export."""
-        frame = verification_frame(self._summary)
-        if frame is None:
-            return
-        told, rows = document.evaluate(frame)
-        table, errors = tabulate(told, rows, self._summary.target or "_target")
-        replies: list[dict[str, Any] | str] = [
-            row if error is None else error for row, error in zip(table.to_dicts(), errors.to_list(), strict=True)
-        ]
-        verify_answers(self._summary, self._answer, replies, engine="native")
+
+def _verify(compiled: CompiledFile) -> None:
+    """Evaluate the rows that were embedded at export."""
+    summary = compiled.summary
+    frame = verification_frame(summary)
+    if frame is None:
+        return
+    told, rows = compiled.document.evaluate(frame)
+    table, errors = tabulate(told, rows, summary.target or "_target")
+    replies: list[dict[str, Any] | str] = [
+        row if error is None else error for row, error in zip(table.to_dicts(), errors.to_list(), strict=True)
+    ]
+    verify_answers(summary, plan_answer(summary), replies, engine="native")

@@ -6,7 +6,7 @@ Law: the pipeline depends on the columns' types and the seed alone, so the same 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import polars as pl
 
@@ -15,10 +15,24 @@ from styx_lab.errors import ModelError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Frame", "as_polars", "build_pipeline", "check_columns", "feature_columns", "target_column"]
+__all__ = [
+    "Frame",
+    "as_polars",
+    "build_pipeline",
+    "check_columns",
+    "feature_columns",
+    "pandas_columns",
+    "target_column",
+]
 
 Frame = "pl.DataFrame | pd.DataFrame"
 UnknownPolicy = Literal["error", "ignore"]
+
+_PLAIN: Final = frozenset({"bool", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64))}) | {
+    "float32",
+    "float64",
+}
+_MOST_CATEGORIES: Final = 1_000
 
 
 def as_polars(frame: Any, *, where: str) -> pl.DataFrame:
@@ -37,6 +51,9 @@ def as_polars(frame: Any, *, where: str) -> pl.DataFrame:
         )
     columns = []
     for name in frame.columns:
+        if str(frame[name].dtype) in _PLAIN:
+            columns.append(pl.Series(str(name), frame[name].to_numpy(), nan_to_null=True))
+            continue
         kept = [None if gap else value for value, gap in zip(frame[name].tolist(), frame[name].isna(), strict=True)]
         try:
             columns.append(pl.Series(str(name), kept))
@@ -73,25 +90,23 @@ def feature_columns(
     Raises:
         ModelError: on a column of another type, or one that is empty.
     """
-    import numpy as np
-    import pandas as pd
-
-    columns: dict[str, Any] = {}
     numbers, texts = [], []
     for name in features:
         column = frame.get_column(name)
         if column.null_count() == len(column):
             raise ModelError("a feature is empty in every row", where=where, got=name, hint="leave it out")
         if column.dtype.is_numeric() or column.dtype == pl.Boolean:
-            values = column.cast(pl.Float64).to_numpy().astype(np.float64)
-            if np.isinf(values).any():
+            if column.dtype.is_float() and column.is_infinite().any():
                 raise ModelError("a feature holds infinity", where=where, got=name, hint="make it null, or limit it")
-            columns[name] = values
             numbers.append(name)
         elif isinstance(column.dtype, pl.String | pl.Categorical | pl.Enum):
-            columns[name] = np.array(
-                [np.nan if value is None else value for value in column.cast(pl.String).to_list()], dtype=object
-            )
+            if column.n_unique() > _MOST_CATEGORIES:
+                raise ModelError(
+                    f"a text feature has more than {_MOST_CATEGORIES:,} different values, and each becomes a column",
+                    where=f"{where}, feature {name!r}",
+                    got=column.n_unique(),
+                    hint="leave it out (an id tells a model nothing), or derive a coarser one",
+                )
             texts.append(name)
         else:
             raise ModelError(
@@ -100,16 +115,23 @@ def feature_columns(
                 got=str(column.dtype),
                 hint="derive a number from it first: an hour, a length, a difference",
             )
-    return (
-        pd.DataFrame(
-            {
-                name: pd.Series(values) if name in numbers else pd.Series(values, dtype=object)
-                for name, values in columns.items()
-            }
-        ),
-        numbers,
-        texts,
-    )
+    return pandas_columns(frame, features, texts), numbers, texts
+
+
+def pandas_columns(frame: pl.DataFrame, features: Sequence[str], texts: Sequence[str]) -> pd.DataFrame:
+    """The features as sklearn2pmml wants them: float64, or text with NaN for a gap."""
+    import numpy as np
+    import pandas as pd
+
+    columns: dict[str, Any] = {}
+    for name in features:
+        column = frame.get_column(name)
+        if name in texts:
+            values = [np.nan if value is None else value for value in column.cast(pl.String).to_list()]
+            columns[name] = pd.Series(np.array(values, dtype=object), dtype=object)
+        else:
+            columns[name] = pd.Series(column.cast(pl.Float64).to_numpy().astype(np.float64))
+    return pd.DataFrame(columns)
 
 
 def target_column(frame: pl.DataFrame, target: str, *, classify: bool, where: str) -> pd.Series:
@@ -135,7 +157,9 @@ def target_column(frame: pl.DataFrame, target: str, *, classify: bool, where: st
     elif column.dtype.is_float():
         if not (column == column.floor()).all():
             raise ModelError(
-                "a classifier needs classes, and these are fractions", where=where, hint="pass a regressor"
+                "a classifier needs classes, and these are fractions",
+                where=where,
+                hint="model='linear', or another regressor",
             )
         column = column.cast(pl.Int64)
     elif isinstance(column.dtype, pl.String | pl.Categorical | pl.Enum):

@@ -60,7 +60,7 @@ def _settings(engine: str) -> tuple[str, ...]:
     return tuple(each.name for each in fields(OpenscoringSettings))
 
 
-def open_scorer(record: ModelRecord, engine: str = "pypmml", **settings: Any) -> Scorer:
+def open_scorer(record: ModelRecord, engine: str = "native", **settings: Any) -> Scorer:
     """Open a model of the store for scoring: `open_scorer(store.get_model("fraud@champion"))`.
 
     >>> record = ModelRecord("fraud", 3, b"<PMML/>", sha256="", created="", meta={})
@@ -71,14 +71,14 @@ def open_scorer(record: ModelRecord, engine: str = "pypmml", **settings: Any) ->
 
     Args:
         record: the model as the store keeps it.
-        engine: the evaluator.
+        engine: the evaluator: `native` needs nothing but this package, the others the extra of their name.
         settings: of the engine: those of `OpenscoringSettings` for `openscoring`; the others have none.
 
     Raises:
         ModelError: on an unknown engine or setting, or when the model is refused.
         MissingDependencyError: when the engine needs something that is not installed.
     """
-    name = f"{record.name}@{record.version}"
+    name = f"{record.name}@{record.version}" if record.version else record.name  # a file has no version
     if engine not in _OPEN:
         raise ModelError("unknown engine", where=f"model {name!r}", got=engine, hint=f"one of {', '.join(_OPEN)}")
     known = _settings(engine) if settings else ()

@@ -32,10 +32,15 @@ _RELEASED: Final = datetime(2025, 1, 1, tzinfo=UTC)
 _CLOCK_RANGE: Final = timedelta(days=30 * 365)
 _SIGNS: Final = {
     "lab": "jupyterlab",
-    "score": "pypmml",
+    "pypmml": "pypmml",
     "train": "sklearn2pmml",
+    "bench": "onnxruntime",
+    "jpmml": "jpmml_evaluator",
+    "openscoring": "pybreaker",
+    "server": "starlette",
     "kafka": "confluent-kafka",
     "cassandra": "cassandra-driver",
+    "cluster": "jgo",
     "flink": "apache-flink",
     "dev": "import-linter",
 }

@@ -49,7 +49,8 @@ class JobRecord:
         started: when this epoch was registered.
         heartbeat: when it was last heard of.
         ended: when it ended; `None` before.
-        counters: the counters per step of the last heartbeat.
+        counters: the counters per step of the last heartbeat; of a step that scores, under `inputs`, what is known of
+            its model's inputs.
         watermark: the flow's watermark of the last heartbeat, epoch ms; `None` before the first.
     """
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import polars as pl
 
 from styx_lab.core.events import canonical_lines
+from styx_lab.core.operator import Figures
 from styx_lab.core.ports import Lookup, Scorer
 from styx_lab.core.state import decode_state, encode_state
 from styx_lab.engines.chain import Chain
@@ -48,6 +49,7 @@ class Played:
         counters, summary: as in the ledger.
         starts: how often the engine was started.
         warnings: what the runner warned of.
+        figures: what steps said of their columns.
     """
 
     lines: dict[str, list[bytes]]
@@ -55,6 +57,7 @@ class Played:
     summary: dict[str, int]
     starts: int
     warnings: tuple[str, ...] = ()
+    figures: Mapping[str, Figures] = field(default_factory=dict)
 
     def rows(self, output: str) -> list[dict[str, Any]]:
         """The rows of an output, read back from their JSON.
@@ -146,7 +149,8 @@ def _play_chain(script: Script, flow: Flow, way: _Way) -> Played:
         finally:
             feed.close()
         if interruptions.paused:
-            return Played(lines, chain.ledger.steps, chain.ledger.summary(), starts)
+            counters, figures = chain.ledger.steps, chain.plan.figures()
+            return Played(lines, counters, chain.ledger.summary(), starts, figures=figures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +209,7 @@ def _play_streamz(script: Script, flow: Flow, way: _Way) -> Played:
         if interruptions.paused:
             result = live.result()
             lines = {name: canonical_lines(frame) for name, frame in result.outputs.items()}
-            return Played(lines, result.counters, result.summary, starts)
+            return Played(lines, result.counters, result.summary, starts, figures=result.figures)
 
 
 class Ticking:
@@ -257,4 +261,5 @@ def _play_runner(script: Script, flow: Flow, way: _Way, folder: Path) -> Played:
         warnings += outcome.warnings
         if interruptions.paused or outcome.state == "finished":
             lines = {name: list(read_output(folder / "out", name)) for name in (*flow.outputs, DEAD_LETTERS)}
-            return Played(lines, outcome.counters, dict(outcome.summary), starts, tuple(warnings))
+            summary, figures = dict(outcome.summary), outcome.figures
+            return Played(lines, outcome.counters, summary, starts, tuple(warnings), figures)

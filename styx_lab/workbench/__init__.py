@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from styx_lab.workbench.explaining import explain, explain_pattern
+    from styx_lab.workbench.feature_rows import TrainingRows, features, training_rows
     from styx_lab.workbench.headless import start_job
     from styx_lab.workbench.inputs import InputPaths
     from styx_lab.workbench.jobs import JobReport, ask_savepoint, ask_stop, list_jobs, read_job_output, run_bundle
@@ -21,10 +22,12 @@ __all__ = [
     "JobReport",
     "Promotion",
     "Training",
+    "TrainingRows",
     "ask_savepoint",
     "ask_stop",
     "explain",
     "explain_pattern",
+    "features",
     "list_jobs",
     "live",
     "promote",
@@ -34,6 +37,7 @@ __all__ = [
     "show",
     "start_job",
     "train",
+    "training_rows",
 ]
 
 _HOMES: Final = {
@@ -41,10 +45,12 @@ _HOMES: Final = {
     "JobReport": "jobs",
     "Promotion": "promotion",
     "Training": "training",
+    "TrainingRows": "feature_rows",
     "ask_savepoint": "jobs",
     "ask_stop": "jobs",
     "explain": "explaining",
     "explain_pattern": "explaining",
+    "features": "feature_rows",
     "list_jobs": "jobs",
     "live": "live_flows",
     "promote": "promotion",
@@ -54,6 +60,7 @@ _HOMES: Final = {
     "show": "lookup",
     "start_job": "headless",
     "train": "training",
+    "training_rows": "feature_rows",
 }
 
 

@@ -43,6 +43,8 @@ def show(reference: str, *, store: str | Path | None = None) -> dict[str, Any]:
             pass
         else:
             facts = {key: value for key, value in asdict(model).items() if key != "pmml"}
+            # The rows kept with it are for programs.
+            facts["meta"] = {key: value for key, value in facts["meta"].items() if key != "sample"}
             return {"kind": "model", **facts, "bytes": len(model.pmml)}
         try:
             return {"kind": "job", **asdict(kept.get_job(reference))}

@@ -13,9 +13,10 @@ import pytest
 
 import styx_lab as styx
 from styx_lab import Flow, Pattern, SqliteStore, workbench
+from styx_lab.bundles import verify
 from styx_lab.bundles.archive import pack_files, unpack_files
 from styx_lab.bundles.bundle import Bundle, pack_bundle, read_bundle
-from styx_lab.bundles.verify import replay_golden, verify_in_clean_process
+from styx_lab.bundles.verify import Verified, replay_golden, verify_in_clean_process
 from styx_lab.connectors import RecordingWriter
 from styx_lab.core.events import canonical_json
 from styx_lab.core.schema import Schema
@@ -85,6 +86,19 @@ def test_it_replays_to_its_golden_output(data: bytes) -> None:
     here = replay_golden(read_bundle(data))
     assert here.events == 60
     assert verify_in_clean_process(data) == here
+
+
+def test_the_clean_process_runs_this_very_copy_of_the_package(
+    data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another copy may be installed, and another copy's answer proves nothing."""
+    (tmp_path / "styx_lab" / "bundles").mkdir(parents=True)
+    for folder in ("styx_lab", "styx_lab/bundles"):
+        (tmp_path / folder / "__init__.py").touch()
+    said = 'def main(path): print(\'{"events": 7, "outputs": {}}\')'
+    (tmp_path / "styx_lab" / "bundles" / "verify.py").write_text(said)
+    monkeypatch.setattr(verify, "_HOME", str(tmp_path))
+    assert verify_in_clean_process(data) == Verified(7, {})
 
 
 def test_one_changed_byte_in_any_file_is_refused(data: bytes) -> None:

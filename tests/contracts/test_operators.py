@@ -49,6 +49,12 @@ OURS: dict[str, Callable[[Stream], Stream]] = {
         "weights", on=["card_id", "status"], columns={"weight": "int"}, expire_after="30ms", keep=3, missing="dead"
     ),
     "score": lambda stream: stream.score("risk", into="risk"),
+    "score outputs": lambda stream: stream.score(
+        "profiled",
+        into="risk",
+        outputs={"label": "label", "rounds": ("rounds", "int")},
+        on_error={"missing": None, "invalid": -1, "failed": "dead"},
+    ),
     "notify": lambda stream: stream.notify("n", message="{card_id} {amount:.1f}"),
 }
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from styx_lab.flow.steps import Score
 from styx_lab.testing import Played, Script
 from tests.laws.verbs import MODELS, Case, all_cases, lookups
 
@@ -31,6 +32,7 @@ def assert_same(found: Played, expected: Played, *, counters: bool = True) -> No
     if counters:
         assert nonzero(found.counters) == nonzero(expected.counters)
         assert found.summary == expected.summary
+        assert found.figures == expected.figures
 
 
 def nonzero(counters: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
@@ -93,6 +95,9 @@ def assert_nothing_silent(played: Played, case: Case, *, events: int) -> None:
             assert counters["out"] + counters.get("filtered", 0) == counters["processed"]
         if step.verb in ("select", "with_columns", "key_by", "union", "enrich", "score", "notify"):
             assert counters["out"] == counters["processed"]
+        if isinstance(step, Score):
+            faults = {fault: counters.get(fault, 0) for fault in step.policies}
+            assert counters["dead"] == sum(faults[fault] for fault, policy in step.policies.items() if policy == "dead")
         if step.verb == "to":
             assert counters["in"] == len(played.lines[step.name])
     dead = Counter(row["step"] for row in played.rows("dead_letters"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from styx_lab.connectors import MemoryLookup
-from styx_lab.core.ports import ERROR_KIND, Lookup, Scores
+from styx_lab.core.ports import ERROR_KIND, Lookup, Scorer, Scores
 from styx_lab.errors import ModelError
 from styx_lab.flow import aggregate as agg
 from styx_lab.flow.flow import Flow, flow
@@ -17,6 +17,7 @@ from styx_lab.flow.stream import Stream
 from styx_lab.flow.table import table
 from styx_lab.flow.trigger import AtEndOfInput, Every, EveryEvents, When
 from styx_lab.flow.window import Calendar, Counted, Cumulating, Global, Session, Sliding, Tumbling
+from styx_lab.models.profile import ProfiledScorer, profile_rows
 from styx_lab.testing.strategies import payments
 from tests.laws.conditions import more_tries, settled, unchanged
 from tests.laws.steps import Clocked, ClockedAlone, Everything, Paid, Refunded
@@ -66,7 +67,11 @@ class TriesScorer:
         """Nothing is held."""
 
 
-MODELS = {"risk": TriesScorer()}
+TRAINED_ON = pl.DataFrame({"amount": [0.5, 1.0, None, 900.0, 500.0, 0.25], "tries": [0, 1, 2, 3, None, 1]})
+MODELS: dict[str, Scorer] = {
+    "risk": TriesScorer(),
+    "profiled": ProfiledScorer(TriesScorer(), profile_rows(TRAINED_ON)),
+}
 
 
 class Changing:
@@ -520,9 +525,16 @@ def _lookup_cases() -> list[Case]:
 def _score_cases() -> list[Case]:
     raw = _source().score("risk", into="risk")
     matched = _source().detect(TESTING, amount="drain.amount", tries="drain.tries").score("risk", into="risk")
+    wanted = {"label": "label", "p": "probability(1)", "rounds": ("rounds", "int")}
+    told = _source().score("profiled", into="risk", outputs=wanted, on_error={"missing": None, "failed": 9.5})
+    twice = told.score("risk", into="again", outputs=["probability(1)"], on_error="null").filter("risk = again")
+    labels = _source().score("risk", outputs={"told": "label"}, on_error={"failed": None})
     return [
         Case("score", flow("score", raw.filter("risk > 1").to("out"))),
         Case("score-matches", flow("score", matched.to("out")), ordered=True),
+        Case("score-outputs", flow("score", told.to("out"))),
+        Case("score-twice", flow("score", twice.to("out"))),
+        Case("score-labels", flow("score", labels.to("out"))),
     ]
 
 

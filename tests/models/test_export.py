@@ -16,10 +16,11 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn2pmml.pipeline import PMMLPipeline
 
+from styx_lab.core.java import find_java
 from styx_lab.errors import InputMissingError, ModelError
 from styx_lab.models import TrainedModel, check_pmml, export_pipeline
-from styx_lab.models.export import NO_TELEMETRY
-from styx_lab.models.java import find_java
+from styx_lab.models.converter import NO_TELEMETRY, close_converter
+from styx_lab.models.export import _convert_cold
 
 
 def test_two_exports_are_equal_and_silent(
@@ -98,12 +99,16 @@ def test_a_failed_conversion_reports_to_nobody(tmp_path: Path, monkeypatch: pyte
         assert any(seen.startswith(b"CONNECT telemetry.") for seen in proxy.seen)  # else this test would prove nothing
         proxy.seen.clear()
         assert convert(NO_TELEMETRY) != 0
+        close_converter()  # so that the next one is started with these options
         x = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0]})
         odd = PMMLPipeline([("m", Unheard())]).fit(x, pd.Series([0, 0, 1, 1], name="y"))
         with pytest.raises(ModelError, match="cannot export it"):
             export_pipeline(odd, name="odd")
+        with pytest.raises(ModelError, match="cannot export it"):
+            _convert_cold(odd, str(tmp_path), "odd")
         assert proxy.seen == []
     finally:
+        close_converter()
         proxy.close()
 
 

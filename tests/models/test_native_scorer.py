@@ -82,6 +82,7 @@ def test_a_closed_scorer_and_a_lacking_column_are_errors(pmml: bytes) -> None:
 
 def test_it_is_opened_by_its_name(pmml: bytes) -> None:
     record = ModelRecord("fraud", 3, pmml, sha256="", created="", meta={})
+    assert isinstance(open_scorer(record), NativeScorer)
     assert isinstance(open_scorer(record, engine="native"), NativeScorer)
 
 

@@ -170,7 +170,8 @@ def test_a_refused_file_starts_no_java(pmml: bytes) -> None:
 
 def test_open_scorer(pmml: bytes, payments: pl.DataFrame) -> None:
     record = ModelRecord("fraud", 3, pmml, sha256="", created="", meta={})
-    scorer = open_scorer(record)
+    scorer = open_scorer(record, engine="pypmml")
+    assert isinstance(scorer, PypmmlScorer)
     assert scorer.name == "fraud@3"
     assert scorer.score(payments[:3]).errors.null_count() == 3
     scorer.close()

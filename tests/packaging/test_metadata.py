@@ -21,6 +21,10 @@ CONSTRAINTS = dict(
 )
 
 
+ALL = ("lab", "pypmml", "train", "jpmml", "openscoring", "server", "bench", "kafka", "cassandra", "cluster", "dev")
+"""The extras but Flink's, which is of another environment."""
+
+
 def listed(*extras: str) -> list[str]:
     """The requirements of the core and of some extras, as they are written."""
     texts = [*PROJECT["dependencies"], *(text for extra in extras for text in EXTRAS[extra])]
@@ -40,7 +44,7 @@ def test_the_core_admits_what_a_flink_worker_has():
 
 
 def test_the_extras_are_there():
-    assert set(EXTRAS) == {"lab", "score", "train", "jpmml", "openscoring", "kafka", "cassandra", "flink", "dev"}
+    assert set(EXTRAS) == {*ALL, "flink"}
 
 
 def test_scikit_learn_is_the_one_that_sklearn2pmml_takes():
@@ -52,11 +56,10 @@ def test_environment_yml_is_in_step():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     *conda, with_pip = environment["dependencies"]
     assert f"python{PROJECT['requires-python']}" in conda
-    extras = ("lab", "score", "train", "jpmml", "openscoring", "kafka", "cassandra", "dev")
-    assert with_pip["pip"] == [*listed(*extras), "-e ."]
+    assert with_pip["pip"] == [*listed(*ALL), "-e ."]
 
 
-@pytest.mark.parametrize("text", listed("lab", "score", "train", "jpmml", "openscoring", "kafka", "cassandra", "dev"))
+@pytest.mark.parametrize("text", listed(*ALL))
 def test_constraints_pin_what_is_asked_for(text):
     need = Requirement(text)
     pinned = {name.lower(): version for name, version in CONSTRAINTS.items()}[need.name.lower()]

@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Event
 from typing import Final, Literal
 
+from styx_lab.core.operator import Figures
 from styx_lab.core.ports import Lookup, Observer, Source, is_live
 from styx_lab.engines.chain import Chain
 from styx_lab.engines.decisions import Back, Decision
@@ -36,6 +37,7 @@ from styx_lab.engines.runner.folder import JobFolder
 from styx_lab.engines.runner.journal import Commit, Journal
 from styx_lab.engines.runner.segments import Segments
 from styx_lab.engines.runner.watched import watched
+from styx_lab.engines.telling import tell
 from styx_lab.engines.ticks import TickWatch
 from styx_lab.errors import CheckpointError, InputMissingError, OutputError
 from styx_lab.flow.flow import Flow
@@ -86,6 +88,7 @@ class Outcome:
         sizes: how much state each step held when the run ended: keys and the like, and bytes.
         warnings: what a person should know: damaged checkpoints passed over, checkpoints that could not be written.
         savepoint: the folder of the savepoint that was asked for with the stop.
+        figures: what steps say of their columns: null rates and drift of a model's inputs.
     """
 
     state: Literal["finished", "stopped"]
@@ -97,6 +100,7 @@ class Outcome:
     sizes: Mapping[str, Mapping[str, int]]
     warnings: Sequence[str] = field(default_factory=tuple)
     savepoint: str | None = None
+    figures: Mapping[str, Figures] = field(default_factory=dict)
 
 
 def run(  # noqa: PLR0913 -- two clocks among them, so that a test owns both
@@ -368,8 +372,7 @@ class _Runner:
             self._warnings.append(f"the file of answers could not be cut, the job goes on: {error}")
 
     def _tell(self, observers: Sequence[Observer]) -> None:
-        for observer in observers:
-            observer.observe(self._chain.ledger.steps, self._chain.plan.watermark, self._chain.plan.newest)
+        tell(observers, self._chain.ledger, self._chain.plan)
 
     def _outcome(self, state: Literal["finished", "stopped"]) -> Outcome:
         ledger = self._chain.ledger
@@ -383,4 +386,5 @@ class _Runner:
             self._chain.plan.sizes(),
             tuple(self._warnings),
             self._savepoint,
+            self._chain.plan.figures(),
         )

@@ -13,10 +13,10 @@ from xml.sax.saxutils import escape, quoteattr
 
 from styx_lab.core.events import EventKind
 from styx_lab.core.operator import LATE, OUT
+from styx_lab.core.paint import MONO, SANS, Paint
 from styx_lab.flow.drawing.label import counted, cut, one_line
 from styx_lab.flow.drawing.layout import Box, Link, Point, lay_out, links
 from styx_lab.flow.flow import Flow
-from styx_lab.flow.paint import MONO, SANS, Paint
 from styx_lab.flow.steps import Port, Step, To
 from styx_lab.flow.types import StreamType
 

@@ -11,9 +11,9 @@ from hashlib import sha256
 from typing import Final
 from xml.sax.saxutils import escape
 
+from styx_lab.core.paint import MONO, SANS, style
+from styx_lab.core.paint import number as _f
 from styx_lab.flow.drawing.label import cut, one_line, width
-from styx_lab.flow.paint import MONO, SANS, style
-from styx_lab.flow.paint import number as _f
 from styx_lab.flow.pattern.given import condition_text
 from styx_lab.flow.pattern.parts import Part
 from styx_lab.flow.pattern.words import bounds, how_often, relation_words

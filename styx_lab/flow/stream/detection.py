@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from styx_lab.core.time import Duration
@@ -9,6 +10,7 @@ from styx_lab.errors import FlowError
 from styx_lab.flow.pattern import ConditionLike, Pattern
 from styx_lab.flow.steps import Detect, Score
 from styx_lab.flow.steps.detect import MOST_PARTIALS, TIMED_OUT, OnError, Overflow
+from styx_lab.flow.steps.score import DEAD, Fault, OnFault, read_outputs, read_policies
 from styx_lab.flow.stream.columns import Value, computed
 from styx_lab.flow.stream.so_far import StreamSoFar
 
@@ -142,13 +144,54 @@ class DetectionVerbs(StreamSoFar):
             raise FlowError("not a pattern", where=f"step {name!r}", got=after, hint="after=Pattern.begin('name')...")
         return self.detect(after.not_followed_by(missing).where(of).within(within), name=name, **more)
 
-    def score(self, model: str, *, into: str, name: str | None = None) -> Self:
+    def score(
+        self,
+        model: str,
+        *,
+        into: str | None = None,
+        outputs: Mapping[str, str | tuple[str, str | type]] | Sequence[str] | None = None,
+        on_error: OnFault | Mapping[Fault, OnFault | None] | None = DEAD,
+        name: str | None = None,
+    ) -> Self:
         """Add a model's answer to each event.
+
+        >>> from styx_lab.flow.stream.example import payments
+        >>> list(payments().score("fraud", into="risk").columns)[-1]
+        'risk'
+
+        Further columns are outputs of the model: its target's name, `probability(CLASS)`, or what its file declares. A
+        flow knows its types before any model is there, so the type is said with the output; without one a probability
+        is a `float`, all else text.
+
+        >>> judged = payments().score("fraud", into="risk", outputs={"label": ("fraud", "int"), "no": "probability(0)"})
+        >>> judged.columns["label"], judged.columns["no"]
+        (Int64, Float64)
+
+        A row without a score is a dead letter, unless it is to go on with null or a number. That can be said for each
+        kind of fault: `missing` (a value that the model makes use of is null), `invalid` (one that it cannot take),
+        `failed` (its evaluation failed, or it gave no valid target). Each kind is counted by its name. Further columns
+        of such a row are null.
+
+        >>> lenient = payments().score("fraud", into="risk", on_error={"missing": None, "failed": 0.5})
+        >>> lenient.steps[-1].policies
+        {'missing': 'null', 'invalid': 'dead', 'failed': 0.5}
 
         Args:
             model: a model of the store: `fraud` (the newest), `fraud@3` or `fraud@champion`.
-            into: the new column; the probability of the positive class, or the predicted number.
-            name: the step's name.
+            into: the new column; the probability of the positive class, or the predicted number. It may be left out
+                where `outputs` are said: so a classifier of several classes can be used.
+            outputs: new column -> the model's output, or a pair of it and its type (`str`, `int`, `float`, `bool`,
+                `datetime`); or names of outputs that are also the columns'.
+            on_error: `dead`, `null` (or None) or a number; or a mapping of these by kind of fault, `dead` for those
+                that it leaves out.
+            name: the step's name; `score` where none is given.
+
+        Time: an event keeps its time. State: how often each input was null, NaN and in which bin of the model's
+        profile (see `Result.drift`); nothing of any key.
+
+        Raises:
+            FlowError: when it adds no column, one that the event has already, or says an unknown choice.
         """
         name = self._name(name, "score")
-        return self._append(Score(name, (self.port,), model, into))
+        said, policies = read_outputs(outputs), read_policies(on_error)
+        return self._append(Score(name, (self.port,), model, into, said, policies))

@@ -19,7 +19,7 @@ from styx_lab.models.native.column import Bools, Column, Rows, either, first_err
 from styx_lab.models.native.place import children, choice, optional_number, refuse, required
 from styx_lab.models.native.values import column_of, constant, is_known_type, parse, show, storage
 
-__all__ = ["DataField", "MiningField", "RawColumn", "read_data_fields", "read_mining_field", "take"]
+__all__ = ["DataField", "MiningField", "RawColumn", "admits_all", "read_data_fields", "read_mining_field", "take"]
 
 _SHOWN: Final = 60
 _ACTIVE: Final = ("active", "supplementary", "group", "order", "frequencyWeight", "analysisWeight")
@@ -89,6 +89,12 @@ class MiningField:
             and self.missing_replacement is None
             and (self.invalid in ("returnInvalid", "asIs") or self.data is None or self.data.plain)
         )
+
+    def limits(self, column: Column) -> bool:
+        """Whether some value is an outlier."""
+        if self.outliers == "asIs" or column.type not in ("integer", "float", "double"):
+            return False
+        return bool(((column.values < self.low) | (column.values > self.high)).any())
 
     def judge(self, raw: RawColumn, rows: Rows) -> Column:
         """The values of a field that comes from the data."""
@@ -200,6 +206,12 @@ def _status(data: DataField, column: Column, misread: Bools | None) -> tuple[Boo
         valid = valid & inside
     shape = len(column.values)
     return np.broadcast_to(missing, (shape,)), np.broadcast_to(valid, (shape,))
+
+
+def admits_all(data: DataField, column: Column) -> bool:
+    """Whether every value of a column without gaps is valid."""
+    missing, valid = _status(data, column, None)
+    return bool(valid.all()) and not bool(missing.any())
 
 
 def _among(column: Column, values: tuple[Any, ...]) -> Bools:

@@ -7,6 +7,7 @@ is refused. What is listed either has its effect or is known to have none on sco
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 from xml.etree.ElementTree import Element
 
@@ -118,21 +119,47 @@ def check_grammar(root: Element, kinds: Mapping[str, Grammar]) -> None:
         for name, (words, elements) in rules.items():
             grammar[name] = (frozenset(words.split()), frozenset(elements.split()))
     grammar["PMML"] = (frozenset({"version", "baseVersion"}), frozenset((*_TOP.split(), *kinds)))
+    rules_of: dict[str, _Rules] = {}  # by the whole tag, for files of many elements
     todo = [root]
     while todo:
         node = todo.pop()
-        name = local_name(node)
-        attributes, inner = grammar[name]
-        if "*" not in attributes:
+        may = rules_of.get(node.tag)
+        if may is None:
+            name = local_name(node)
+            may = rules_of[node.tag] = _Rules(name, *grammar[name], opaque=name in _OPAQUE)
+        if not may.attributes.issuperset(node.keys()) and "*" not in may.attributes:
             for attribute in node.keys():  # noqa: SIM118 (an Element iterates over its children)
-                if attribute not in attributes and not attribute.startswith("{"):
+                if attribute not in may.attributes and not attribute.startswith("{"):
                     raise refuse(node, f"the attribute {attribute} is not supported", node.get(attribute))
-        if name in _OPAQUE:
+        if may.opaque:
             continue
         for each in node:
+            if each.tag in may.seen:
+                todo.append(each)
+                continue
             tag = local_name(each)
             if tag == "Extension":
                 continue
-            if tag not in inner or tag not in grammar:
-                raise refuse(each, f"the element is not supported in <{name}>")
+            if tag not in may.inner or tag not in grammar:
+                raise refuse(each, f"the element is not supported in <{may.name}>")
+            may.seen.add(each.tag)
             todo.append(each)
+
+
+@dataclass(slots=True)
+class _Rules:
+    """What an element may have.
+
+    Attributes:
+        name: its own, without its namespace.
+        attributes: those it may have.
+        inner: the elements that may stand in it, without their namespaces.
+        opaque: whether nobody looks into it.
+        seen: the whole tags of such elements that were met.
+    """
+
+    name: str
+    attributes: frozenset[str]
+    inner: frozenset[str]
+    opaque: bool
+    seen: set[str] = field(default_factory=set)

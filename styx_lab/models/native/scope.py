@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from styx_lab.models.native.column import Column, Rows
 from styx_lab.models.native.fields import MiningField
+
+if TYPE_CHECKING:
+    from styx_lab.models.native.recipes import Recipe
 
 __all__ = ["Expression", "Names", "Scope", "Variables"]
 
@@ -40,12 +43,16 @@ class Names:
         derived: the expressions of its own derived fields.
         shared: those of the file's TransformationDictionary, with the fields they need from outside.
         fields: its mining fields.
+        recipes: for derived fields that are simple, what they are (see `recipes.py`).
+        shared_recipes: the same for those of the TransformationDictionary.
     """
 
     mining: Mapping[str, Callable[[Column, Rows], Column]] = field(default_factory=dict)
     derived: Mapping[str, Expression] = field(default_factory=dict)
     shared: Mapping[str, tuple[Expression, frozenset[str]]] = field(default_factory=dict)
     fields: Mapping[str, MiningField] = field(default_factory=dict)
+    recipes: Mapping[str, Recipe] = field(default_factory=dict)
+    shared_recipes: Mapping[str, Recipe] = field(default_factory=dict)
 
 
 class Scope:

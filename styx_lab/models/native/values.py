@@ -83,6 +83,9 @@ def parse(data_type: str, text: str) -> Any:
 def _number(text: str) -> float:
     found = _DOUBLE.fullmatch(text)
     if found is None:
+        truth = {"true": 1.0, "false": 0.0}.get(text.lower())
+        if truth is not None:  # a boolean is a number, as text too
+            return truth
         raise ValueError(f"{text!r} is no number")
     body = found[2].replace("Infinity", "inf").replace("INF", "inf")
     value = float(body if body in ("inf", "NaN") else body.rstrip("fFdD"))

@@ -24,7 +24,7 @@ _FORMAT: Final = re.compile(r"%([-+ 0,#]*)(\d*)(\.\d+)?([dfeEgGs])")
 
 def by_row(columns: Sequence[Column], function: Callable[..., Any], data_type: str, rows: Rows) -> Column:
     """A function of several values, called once for each distinct combination; ValueError is that row's error."""
-    height = max(len(each.values) for each in columns)
+    height = min((size for each in columns if (size := len(each.values)) != 1), default=1)
     lists = [
         [each.words[code] for code in each.full(height).values.tolist()]
         if each.type == "string"

@@ -44,6 +44,10 @@ def plan_decisions(
     comparing = (operation >= _LESS) & (operation <= _AT_LEAST)
     if not bool((comparing | (operation == _TRUE) | (operation == _FALSE)).all()):
         return None
+    # No bound is above infinity; but no number is either, so nothing need be asked.
+    unbounded = threshold == np.inf
+    operation = np.where(unbounded & (operation == _AT_MOST), np.int8(_TRUE), operation)
+    operation = np.where(unbounded & (operation == _MORE), np.int8(_FALSE), operation)
     # The decision that a node is tried by has the node's number; places are put right at the end.
     size = len(operation)
     features, bounds = asked.copy(), threshold.copy()

@@ -14,8 +14,10 @@ import numpy as np
 from styx_lab.models.native.column import Codes, Column, Rows, first_error
 from styx_lab.models.native.kinds.ensemble_kernel import add_numbers, add_shares, add_single
 from styx_lab.models.native.kinds.forest import Forest
+from styx_lab.models.native.kinds.forest_plain import plan_forest, weigh_nodes
 from styx_lab.models.native.kinds.tree_model import Leaves, Tree, label_column
 from styx_lab.models.native.kinds.votes import Part
+from styx_lab.models.native.plain import Matrix, PlainModel, Resolve
 from styx_lab.models.native.predicates import TRUE
 from styx_lab.models.native.prediction import Classes, Prediction
 from styx_lab.models.native.scope import Scope
@@ -61,6 +63,8 @@ class Ensemble:
         self._forest = Forest([tree.nodes for tree in trees])
         elements = [element for tree in trees for element in tree.elements]
         self._leaves = Leaves(elements, trees[0].setting)
+        for tree in trees:  # the file's text is read, and is most of what they hold
+            tree.elements.clear()
         # Where a row can end: at a leaf, or at a node with a score when no child is true.
         ends = self._forest.leaf | self._forest.scored
         self._readable = not bool((self._leaves.wrong & ends).any())
@@ -103,6 +107,39 @@ class Ensemble:
         words = Column("string", best.astype(np.int32), words=leaves.classes)
         return Prediction(cast(words, data_type, scope.rows), Classes(leaves.classes, table))
 
+    def plain(self, method: str, resolve: Resolve) -> PlainModel | None:
+        """The way for batches in which nothing is missing."""
+        if method not in ("sum", "average", "weightedSum", "weightedAverage"):
+            return None
+        leaves, forest = self._leaves, self._forest
+        weights = self._weights if method.startswith("weighted") else np.ones(len(self._trees))
+        total = float(np.cumsum(weights)[-1])
+        mean = method.endswith("verage")
+        if (total == 0.0 and mean) or self._trees[0].setting.single:
+            return None
+        number = self._function == "regression"
+        said = leaves.scores.astype(np.float64)[None, :].copy() if number else leaves.shares.T.copy()
+        said[:, leaves.wrong if number else leaves.wrong | ~leaves.shared] = np.nan
+        plain = plan_forest(forest, weigh_nodes(said, weights, forest.starts), resolve)
+        if plain is None:
+            return None
+
+        def tell(matrix: Matrix, only: int) -> Any:
+            sums = plain.sums(matrix, only)
+            if sums is None:
+                return None
+            if mean or not number:
+                sums /= total
+            return sums[0] if number or only >= 0 else sums
+
+        if number:
+            return PlainModel(tell)
+        setting = self._trees[0].setting
+        data_type = "string" if setting.target is None else setting.target.type
+        rows = Rows(len(leaves.classes))
+        labels = cast(Column("string", np.arange(rows.height, dtype=np.int32), words=leaves.classes), data_type, rows)
+        return PlainModel(tell, leaves.classes, labels) if labels.errors is None else None
+
     def _numbers(self, ends: Any, weights: Any, total: float, height: int, method: str, *, single: bool) -> Prediction:
         mean = method.endswith("verage")
         if single:
@@ -119,10 +156,8 @@ class Ensemble:
 
     def parts(self, scope: Scope, *, skip_lost: bool) -> tuple[list[Part], Codes | None]:
         """Each tree's answer on its own; `skip_lost`: after the first without one no error counts."""
-        if self._ends is not None and self._ends[0] is scope.rows:
-            _, ends, stopped = self._ends
-        else:
-            ends, stopped = self._walk(scope)
+        last = self._ends  # perhaps of another batch, where several threads share the model
+        ends, stopped = last[1:] if last is not None and last[0] is scope.rows else self._walk(scope)
         self._ends = None
         leaves = self._leaves
         every = np.ones(1, dtype=np.bool_)

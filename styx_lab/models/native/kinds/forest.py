@@ -29,7 +29,7 @@ from styx_lab.models.native.predicates import FALSE, Predicate, compile_predicat
 from styx_lab.models.native.scope import Variables
 from styx_lab.models.native.values import parse
 
-__all__ = ["Forest", "TreeNodes", "read_tree"]
+__all__ = ["Bound", "Forest", "TreeNodes", "read_tree"]
 
 _STRATEGIES: Final = {
     "none": 0,
@@ -74,35 +74,40 @@ def read_tree(model: Element, data_fields: Mapping[str, DataField]) -> TreeNodes
     if root is None:
         raise refuse(model, "a tree without a Node")
     tag = root.tag
-    numbers = _number(root, tag)
-    tree.elements.append(root)
-    at = 0
-    while at < len(tree.elements):
-        node = tree.elements[at]
-        inner = node.findall(tag)
-        tree.first.append(len(tree.elements))
+    below: dict[int, list[Element]] = {}
+    elements = tree.elements
+    elements.append(root)
+    for node in elements:  # it grows meanwhile
+        inner = [each for each in node if each.tag == tag]
+        below[id(node)] = inner
+        tree.first.append(len(elements))
         tree.count.append(len(inner))
-        tree.elements.extend(inner)
-        wanted = node.get("defaultChild")
-        found = [] if wanted is None else [index for index, each in enumerate(inner) if numbers[id(each)] == wanted]
-        tree.default.append(tree.first[at] + found[0] if found else -1)
+        elements.extend(inner)
         tree.predicates.append(compile_predicate(find_predicate(node), data_fields))
+    numbers = _number(root, below)
+    for at, node in enumerate(elements):
+        wanted = node.get("defaultChild")
+        found = (
+            []
+            if wanted is None
+            else [index for index, each in enumerate(below[id(node)]) if numbers[id(each)] == wanted]
+        )
+        tree.default.append(tree.first[at] + found[0] if found else -1)
         tree.ids.append(numbers[id(node)])
-        at += 1
     if len(set(tree.ids)) < len(tree.ids):
         twice = next(each for each in tree.ids if tree.ids.count(each) > 1)
         raise refuse(root, "two nodes of the tree have the same id", twice)
     return tree
 
 
-def _number(root: Element, tag: str) -> dict[int, str]:
+def _number(root: Element, below: Mapping[int, list[Element]]) -> dict[int, str]:
     """Each node's id; without one, its place in the file's order, from 1."""
     found: dict[int, str] = {}
     todo = [root]
     while todo:
         node = todo.pop()
         found[id(node)] = node.get("id") or str(len(found) + 1)
-        todo.extend(reversed(node.findall(tag)))
+        todo.extend(reversed(below[id(node)]))
     return found
 
 
@@ -117,20 +122,20 @@ class Forest:
     def __init__(self, trees: Sequence[TreeNodes]) -> None:
         starts = np.cumsum([0, *(len(tree) for tree in trees)])
         self.nodes = int(starts[-1])
-        self._roots = starts[:-1].astype(np.int32)
+        self.roots = starts[:-1].astype(np.int32)
         self.starts = starts
-        self._first = _joined([tree.first for tree in trees], starts)
-        self._count = np.array([each for tree in trees for each in tree.count], dtype=np.int32)
-        self.leaf = self._count == 0
+        self.first = _joined([tree.first for tree in trees], starts)
+        self.count = np.array([each for tree in trees for each in tree.count], dtype=np.int32)
+        self.leaf = self.count == 0
         self._default = _joined([tree.default for tree in trees], starts)
         self.scored = np.array(
             [each.get("score") is not None for tree in trees for each in tree.elements], dtype=np.bool_
         )
         self._strategy = np.array([tree.strategy for tree in trees], dtype=np.int8)
-        self._last = np.array([tree.last_without_child for tree in trees], dtype=np.bool_)
-        self._predicates = [each for tree in trees for each in tree.predicates]
-        self.names = tuple(dict.fromkeys(each.test[0] for each in self._predicates if each.test is not None))
-        self._bound: dict[tuple[str, ...], _Bound] = {}
+        self.last = np.array([tree.last_without_child for tree in trees], dtype=np.bool_)
+        self.predicates = [each for tree in trees for each in tree.predicates]
+        self.names = tuple(dict.fromkeys(each.test[0] for each in self.predicates if each.test is not None))
+        self._bound: dict[tuple[str, ...], Bound] = {}
 
     def ends(self, variables: Variables) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], Codes | None]:
         """Where each row ends in each tree (-1 for no prediction), default steps, and errors by row and tree."""
@@ -139,23 +144,23 @@ class Forest:
         types = tuple(each.type for each in columns)
         bound = self._bound.get(types)
         if bound is None:
-            bound = self._bound[types] = _Bound(self._predicates, self.names, types)
+            bound = self._bound[types] = Bound(self.predicates, self.names, types)
             bound.decisions = plan_decisions(
-                self._first,
-                self._count,
+                self.first,
+                self.count,
                 bound.operation,
                 bound.asked,
                 bound.threshold,
                 self.scored,
-                self._roots,
-                self._last,
+                self.roots,
+                self.last,
             )
         features, failed = _matrix(columns, bound.used, rows.height)
         truths = [each.evaluate(variables) for each in bound.general]
         general = np.zeros((rows.height, len(truths)), dtype=np.int8)
         for at, truth in enumerate(truths):
             general[:, at] = truth.values if truth.errors is None else np.where(truth.errors != 0, 3, truth.values)
-        ends = np.empty((rows.height, len(self._roots)), dtype=np.int32)
+        ends = np.empty((rows.height, len(self.roots)), dtype=np.int32)
         levels = np.zeros_like(ends)
         quick = bound.decisions
         if quick is None:
@@ -164,7 +169,7 @@ class Forest:
             gaps = np.isnan(features).any(axis=1) if features.size else np.zeros(rows.height, dtype=np.bool_)
             decide(features, *quick, BLOCK, ends)
             if gaps.any():
-                some = np.empty((int(gaps.sum()), len(self._roots)), dtype=np.int32)
+                some = np.empty((int(gaps.sum()), len(self.roots)), dtype=np.int32)
                 passed = np.zeros_like(some)
                 lost = failed[gaps] if len(failed) else failed
                 self._walk(bound, features[gaps], lost, general[gaps], some, passed)
@@ -176,7 +181,7 @@ class Forest:
 
     def _walk(
         self,
-        bound: _Bound,
+        bound: Bound,
         features: npt.NDArray[np.float64],
         failed: npt.NDArray[np.bool_],
         general: npt.NDArray[np.int8],
@@ -187,16 +192,16 @@ class Forest:
             features,
             failed,
             general,
-            self._first,
-            self._count,
+            self.first,
+            self.count,
             bound.operation,
             bound.asked,
             bound.threshold,
             self._default,
             self.scored,
-            self._roots,
+            self.roots,
             self._strategy,
-            self._last,
+            self.last,
             ends,
             levels,
         )
@@ -205,7 +210,7 @@ class Forest:
         self,
         ends: npt.NDArray[np.int32],
         columns: Sequence[Column],
-        bound: _Bound,
+        bound: Bound,
         general: Sequence[Codes | None],
         rows: Rows,
     ) -> Codes:
@@ -232,7 +237,7 @@ def _joined(lists: Sequence[Sequence[int]], starts: npt.NDArray[np.int64]) -> np
     return np.concatenate(parts).astype(np.int32)
 
 
-class _Bound:
+class Bound:
     """What the nodes ask, for certain types of columns."""
 
     def __init__(self, predicates: Sequence[Predicate], names: Sequence[str], types: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 import numpy as np
+import numpy.typing as npt
 
 from styx_lab.models.native.column import Bools, Codes, Column, Rows, first_error, pick
 from styx_lab.models.native.grammar import MODEL_ATTRIBUTES, MODEL_CHILDREN, PREDICATES, Grammar
@@ -26,8 +27,10 @@ from styx_lab.models.native.kinds.votes import (
 )
 from styx_lab.models.native.model import Answer, CompiledModel
 from styx_lab.models.native.place import child, children, choice, number, refuse
+from styx_lab.models.native.plain import Inputs, Matrix, PlainModel, Resolve, Source
 from styx_lab.models.native.predicates import TRUE, Predicate, compile_predicate, find_predicate
 from styx_lab.models.native.prediction import Classes, Prediction
+from styx_lab.models.native.quick import plan_part
 from styx_lab.models.native.scope import Scope
 from styx_lab.models.native.setting import Setting
 from styx_lab.models.native.values import cast, constant
@@ -110,6 +113,12 @@ class _Combined:
         self._ensemble: Ensemble | None = join_trees(segments)
         allowed = CLASS_METHODS if setting.function == "classification" else NUMBER_METHODS
         self._valid = method in allowed and setting.function in ("classification", "regression")
+
+    def plain(self, resolve: Resolve, inputs: Inputs) -> PlainModel | None:
+        """The way for batches in which nothing is missing."""
+        if self._ensemble is None or not self._valid or self._setting.single:
+            return None
+        return self._ensemble.plain(self._method, resolve)
 
     def __call__(self, scope: Scope) -> Prediction:
         """Evaluate it."""
@@ -206,6 +215,39 @@ class _Chain:
         self._treatment = treatment
         self._several = several
 
+    def plain(self, resolve: Resolve, inputs: Inputs) -> PlainModel | None:
+        """The way for batches in which nothing is missing."""
+        if self._several or any(each.predicate.constant != TRUE for each in self._segments):
+            return None
+        seen: dict[str, Source] = {}
+        before: list[tuple[PlainModel, list[int]]] = []
+        for each in self._segments:
+            found = plan_part(each.model, lambda name: seen.get(name) or resolve(name), inputs)
+            if found is None:
+                return None
+            if each is self._segments[-1]:
+                break
+            told: list[int] = []
+            for output in each.model.outputs:
+                if found.classes or output.feature != "predictedValue":
+                    return None
+                told.append(inputs.spare())
+                seen[output.name] = Source(told[-1], "double")
+            before.append((found, told))
+        last = found
+        assert last is not None  # a chain has a part
+
+        def tell(matrix: Matrix, only: int) -> npt.NDArray[np.float64] | None:
+            for model, columns in before:
+                values = model.tell(matrix, -1)
+                if values is None or not bool(np.isfinite(values).all()):
+                    return None
+                for column in columns:
+                    matrix[column] = values
+            return last.tell(matrix, only)
+
+        return PlainModel(tell, last.classes, last.labels)
+
     def __call__(self, scope: Scope) -> Prediction:
         """Evaluate it."""
         rows = scope.rows
@@ -289,7 +331,7 @@ class _Merge:
             return
         other = cast(prediction.target, self._target.type, rows)
         self._target = pick(where, _clean(other), _clean(self._target))
-        self._classes = _merge_classes(where, prediction.classes, self._classes, self._height)
+        self._classes = _merge_classes(where, prediction.classes, self._classes, rows)
         features = {}
         for key in {**self._features, **prediction.features, "entityId#1": name_column}:
             mine = name_column if key == "entityId#1" else prediction.features.get(key)
@@ -334,22 +376,24 @@ def _clean(column: Column) -> Column:
     return column if column.errors is None else Column(column.type, column.values, column.missing, None, column.words)
 
 
-def _merge_classes(where: Bools, mine: Classes | None, before: Classes | None, height: int) -> Classes | None:
-    if mine is None or before is None:
+def _merge_classes(where: Bools, mine: Classes | None, before: Classes | None, rows: Rows) -> Classes | None:
+    """The classes of one part in some rows, of an earlier one in the others; where that part has none is an error."""
+    if mine is None and before is None:
         return None
-    names = tuple(dict.fromkeys((*before.names, *mine.names)))
-    values = np.zeros((height, len(names)))
-    confidences = np.zeros((height, len(names)))
-    for classes, rows in ((before, ~where), (mine, where)):
+    names = tuple(dict.fromkeys(name for each in (before, mine) if each is not None for name in each.names))
+    values = np.zeros((rows.height, len(names)))
+    confidences = np.zeros((rows.height, len(names)))
+    errors = np.zeros(rows.height, dtype=np.int32)
+    for classes, chosen in ((before, ~where), (mine, where)):
+        if classes is None:
+            errors[chosen] = rows.error("the model gives no probability")
+            continue
         for at, name in enumerate(classes.names):
             column = names.index(name)
-            values[rows, column] = classes.values[rows, at]
+            values[chosen, column] = classes.values[chosen, at]
             table = classes.values if classes.confidences is None else classes.confidences
-            confidences[rows, column] = table[rows, at]
-    none = np.zeros(1, dtype=np.int32)
-    errors = None
-    if mine.errors is not None or before.errors is not None:
-        errors = np.where(
-            where, none if mine.errors is None else mine.errors, none if before.errors is None else before.errors
-        )
-    return Classes(names, values, mine.kind, confidences, errors)
+            confidences[chosen, column] = table[chosen, at]
+        if classes.errors is not None:
+            errors[chosen] = np.broadcast_to(classes.errors, (rows.height,))[chosen]
+    kind = next(each.kind for each in (mine, before) if each is not None)
+    return Classes(names, values, kind, confidences, errors if errors.any() else None)

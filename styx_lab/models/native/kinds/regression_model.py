@@ -16,7 +16,9 @@ import numpy.typing as npt
 
 from styx_lab.models.native.column import Bools, Codes, Column, Rows, first_error
 from styx_lab.models.native.grammar import MODEL_ATTRIBUTES, MODEL_CHILDREN, Grammar
+from styx_lab.models.native.kinds.regression_plain import plan_sums
 from styx_lab.models.native.place import children, choice, number, refuse, required
+from styx_lab.models.native.plain import Inputs, Matrix, PlainModel, Resolve
 from styx_lab.models.native.prediction import Classes, Prediction
 from styx_lab.models.native.scope import Scope
 from styx_lab.models.native.setting import Setting
@@ -89,23 +91,24 @@ def highest(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     return np.asarray(values.argmax(axis=1), dtype=np.int64)
 
 
-class _Sum:
+class RegressionSum:
     """One RegressionTable: terms and an intercept."""
 
     def __init__(self, node: Element, single: bool) -> None:
         self.category = node.get("targetCategory")
         self._type = "float" if single else "double"
         self._kind: Any = np.float32 if single else np.float64
-        self._intercept = self._kind(number(node, "intercept"))
-        self._numeric = [
+        self.single = single
+        self.intercept = self._kind(number(node, "intercept"))
+        self.numeric = [
             (required(each, "name"), self._kind(number(each, "coefficient")), number(each, "exponent", 1.0))
             for each in children(node, "NumericPredictor")
         ]
-        self._categorical = [
+        self.categorical = [
             (required(each, "name"), required(each, "value"), self._kind(number(each, "coefficient")))
             for each in children(node, "CategoricalPredictor")
         ]
-        self._terms = [
+        self.terms = [
             (
                 tuple(required(ref, "field") for ref in children(each, "FieldRef")),
                 self._kind(number(each, "coefficient")),
@@ -127,16 +130,16 @@ class _Sum:
                 errors = first_error(errors, seen)
             return column
 
-        for name, coefficient, exponent in self._numeric:
+        for name, coefficient, exponent in self.numeric:
             column = look(cast(scope.column(name), self._type, rows))
             values = column.values if exponent == 1.0 else np.power(column.values, self._kind(exponent))
             total += coefficient * values
             if column.missing is not None:
                 missing = column.missing if missing is None else missing | column.missing
-        for name, value, coefficient in self._categorical:
+        for name, value, coefficient in self.categorical:
             same = look(equals(scope.column(name), value, scope))
             total += coefficient * (same.values if same.missing is None else same.values & ~same.missing)
-        for names, coefficient in self._terms:
+        for names, coefficient in self.terms:
             product: Numbers = np.ones(1, dtype=self._kind)
             for name in names:
                 column = look(cast(scope.column(name), self._type, rows))
@@ -144,21 +147,21 @@ class _Sum:
                 if column.missing is not None:
                     missing = column.missing if missing is None else missing | column.missing
             total += coefficient * product
-        total += self._intercept
+        total += self.intercept
         return total, missing, errors
 
 
 def compile_model(node: Element, setting: Setting) -> Callable[[Scope], Prediction]:
     """Compile a RegressionModel."""
     method = choice(node, "normalizationMethod", _METHODS, "none")
-    sums = [_Sum(each, setting.single) for each in children(node, "RegressionTable")]
+    sums = [RegressionSum(each, setting.single) for each in children(node, "RegressionTable")]
     if setting.function == "regression":
         if len(sums) != 1:
             raise refuse(node, "a regression has one RegressionTable", len(sums))
-        return _regression(node, sums[0], method)
+        return _Regression(node, sums[0], method)
     if setting.function != "classification":
         raise refuse(node, f"functionName={setting.function!r} is not supported here")
-    return _classification(node, sums, method, setting)
+    return _Classification(node, sums, method, setting)
 
 
 def _invalid(node: Element, method: str, rows: Rows, missing: Bools | None) -> Codes:
@@ -167,43 +170,65 @@ def _invalid(node: Element, method: str, rows: Rows, missing: Bools | None) -> C
     return np.where(gaps, np.int32(0), error)
 
 
-def _regression(node: Element, table: _Sum, method: str) -> Callable[[Scope], Prediction]:
-    inverse = INVERSE.get("logit" if method == "softmax" else method)
+class _Regression:
+    """A number."""
 
-    def evaluate(scope: Scope) -> Prediction:
+    def __init__(self, node: Element, table: RegressionSum, method: str) -> None:
+        self._node, self._table, self._method = node, table, method
+        self._inverse = INVERSE.get("logit" if method == "softmax" else method)
+
+    def __call__(self, scope: Scope) -> Prediction:
+        """Evaluate it."""
         with np.errstate(all="ignore"):
-            values, missing, errors = table.evaluate(scope)
-            if inverse is not None:
-                values = inverse(values)
-            elif method != "none":
-                errors = first_error(errors, _invalid(node, method, scope.rows, missing))
+            values, missing, errors = self._table.evaluate(scope)
+            if self._inverse is not None:
+                values = self._inverse(values)
+            elif self._method != "none":
+                errors = first_error(errors, _invalid(self._node, self._method, scope.rows, missing))
         return Prediction(Column("float" if values.dtype == np.float32 else "double", values, missing, errors))
 
-    return evaluate
+    def plain(self, resolve: Resolve, inputs: Inputs) -> PlainModel | None:
+        """The way for batches in which nothing is missing."""
+        sums = plan_sums([self._table], resolve)
+        if sums is None or (self._inverse is None and self._method != "none"):
+            return None
+
+        def tell(matrix: Matrix, only: int) -> Numbers | None:
+            totals = sums(matrix)
+            if totals is None:
+                return None
+            return totals[0] if self._inverse is None else self._inverse(totals[0])
+
+        return PlainModel(tell)
 
 
-def _classification(node: Element, sums: list[_Sum], method: str, setting: Setting) -> Callable[[Scope], Prediction]:
-    if len(sums) < 2:
-        raise refuse(node, "a classification has a RegressionTable for each class", len(sums))
-    names = tuple(each.category or "" for each in sums)
-    if "" in names:
-        raise refuse(node, "a RegressionTable has no targetCategory")
-    ordinal = setting.target is not None and setting.target.optype == "ordinal"
-    data_type = "string" if setting.target is None else setting.target.type
-    try:
-        labels = column_of(data_type, [parse(data_type, name) for name in names])
-    except ValueError as error:
-        raise refuse(node, f"a targetCategory is no {data_type}", str(error)) from None
-    binary = len(sums) == 2
-    valid = _is_valid(method, ordinal=ordinal, binary=binary)
+class _Classification:
+    """Probabilities of classes."""
 
-    def evaluate(scope: Scope) -> Prediction:
+    def __init__(self, node: Element, sums: list[RegressionSum], method: str, setting: Setting) -> None:
+        if len(sums) < 2:
+            raise refuse(node, "a classification has a RegressionTable for each class", len(sums))
+        self._node, self._sums, self._method = node, sums, method
+        self._names = tuple(each.category or "" for each in sums)
+        if "" in self._names:
+            raise refuse(node, "a RegressionTable has no targetCategory")
+        self._ordinal = setting.target is not None and setting.target.optype == "ordinal"
+        self._type = data_type = "string" if setting.target is None else setting.target.type
+        try:
+            self._labels = column_of(data_type, [parse(data_type, name) for name in self._names])
+        except ValueError as error:
+            raise refuse(node, f"a targetCategory is no {data_type}", str(error)) from None
+        self._binary = len(sums) == 2
+        self._valid = _is_valid(method, ordinal=self._ordinal, binary=self._binary)
+
+    def __call__(self, scope: Scope) -> Prediction:
+        """Evaluate it."""
         rows = scope.rows
         missing: Bools | None = None
         errors: Codes | None = None
         columns = []
         with np.errstate(all="ignore"):
-            for each in sums:
+            for each in self._sums:
                 values, gaps, wrong = each.evaluate(scope)
                 if wrong is not None and missing is not None:
                     wrong = np.where(missing, np.int32(0), wrong)
@@ -211,24 +236,42 @@ def _classification(node: Element, sums: list[_Sum], method: str, setting: Setti
                 if gaps is not None:
                     missing = gaps if missing is None else missing | gaps
                 columns.append(values)
-            if not valid:
-                errors = first_error(errors, _invalid(node, method, rows, missing))
-                table = np.zeros((rows.height, len(sums)))
-            elif ordinal:
-                table = _cumulate(columns, method)
+            if not self._valid:
+                errors = first_error(errors, _invalid(self._node, self._method, rows, missing))
+                table = np.zeros((rows.height, len(self._sums)))
             else:
-                table, undefined = _normalize(columns, method, binary=binary)
+                table, undefined = self._shares(columns)
                 if undefined.any():
                     if missing is not None:
                         undefined = undefined & ~missing
                     text = np.int32(rows.error("the probabilities are undefined: all sums are 0"))
                     errors = first_error(errors, np.where(undefined, text, np.int32(0)))
         probabilities = table.astype(np.float64, copy=False)
-        best = highest(probabilities)
-        target = Column(data_type, labels.values[best], missing, errors, labels.words)
-        return Prediction(target, Classes(names, probabilities))
+        labels = self._labels
+        target = Column(self._type, labels.values[highest(probabilities)], missing, errors, labels.words)
+        return Prediction(target, Classes(self._names, probabilities))
 
-    return evaluate
+    def _shares(self, columns: Sequence[Numbers]) -> tuple[Numbers, Bools]:
+        if self._ordinal:
+            return _cumulate(columns, self._method), np.zeros(1, dtype=np.bool_)
+        return _normalize(columns, self._method, binary=self._binary)
+
+    def plain(self, resolve: Resolve, inputs: Inputs) -> PlainModel | None:
+        """The way for batches in which nothing is missing."""
+        sums = plan_sums(self._sums, resolve) if self._valid else None
+        if sums is None:
+            return None
+
+        def tell(matrix: Matrix, only: int) -> Numbers | None:
+            totals = sums(matrix)
+            if totals is None:
+                return None
+            table, undefined = self._shares(list(totals))
+            if undefined.any():
+                return None
+            return table.T if only < 0 else table[:, only]
+
+        return PlainModel(tell, self._names, self._labels)
 
 
 def _is_valid(method: str, *, ordinal: bool, binary: bool) -> bool:

@@ -16,7 +16,9 @@ import numpy.typing as npt
 from styx_lab.models.native.column import Codes, Column, Rows, first_error
 from styx_lab.models.native.grammar import MODEL_ATTRIBUTES, MODEL_CHILDREN, PREDICATES, Grammar
 from styx_lab.models.native.kinds.forest import Forest, TreeNodes, read_tree
-from styx_lab.models.native.place import children, choice, number, optional_number, refuse, required
+from styx_lab.models.native.kinds.forest_plain import plan_forest
+from styx_lab.models.native.place import choice, number, optional_number, refuse, required
+from styx_lab.models.native.plain import Inputs, Matrix, PlainModel, Resolve
 from styx_lab.models.native.prediction import Classes, Prediction
 from styx_lab.models.native.scope import Scope
 from styx_lab.models.native.setting import Setting
@@ -67,8 +69,10 @@ class Leaves:
         # In the order of the distributions: among equals the first counts.
         classes: dict[str, int] = {}
         found: list[list[Element]] = []
+        spaces = {each.tag.rpartition("}")[0] for each in elements}
+        tags = {f"{space}}}ScoreDistribution" if space else "ScoreDistribution" for space in spaces}
         for each in elements:
-            distribution = list(children(each, "ScoreDistribution"))
+            distribution = [entry for entry in each if entry.tag in tags]
             found.append(distribution)
             for entry in distribution:
                 classes.setdefault(required(entry, "value"), 0)
@@ -93,7 +97,8 @@ class Leaves:
                 if share is None:
                     share = count / total if total else float("nan")
                 self.shares[at, column] = share
-                self.confidences[at, column] = number(entry, "confidence", 0.0)
+                if (confidence := optional_number(entry, "confidence")) is not None:
+                    self.confidences[at, column] = confidence
         self.words = tuple(words)
         self.label_values: Any = []
         for word in self.words:
@@ -101,9 +106,8 @@ class Leaves:
                 self.label_values.append(parse(self.data_type, word))
             except ValueError:
                 self.label_values.append(None)
-        for at in range(len(elements)):
-            if self.label_values[self.labels[at]] is None:
-                self.wrong[at] = True
+        unread = np.array([each is None for each in self.label_values], dtype=np.bool_)
+        self.wrong |= unread[self.labels]
 
 
 class Tree:
@@ -122,6 +126,24 @@ class Tree:
         self._penalty = number(node, "missingValuePenalty", 1.0)
         self._forest: Forest | None = None
         self._leaves: Leaves | None = None
+
+    def plain(self, resolve: Resolve, inputs: Inputs) -> PlainModel | None:
+        """The way for batches in which nothing is missing; its label is the leaf's own, so that is not told."""
+        if self.setting.single:
+            return None
+        forest, leaves = Forest([self.nodes]), Leaves(self.elements, self.setting)
+        number = self.setting.function == "regression"
+        said = leaves.scores.astype(np.float64)[None, :].copy() if number else leaves.shares.T.copy()
+        said[:, leaves.wrong if number else leaves.wrong | ~leaves.shared] = np.nan
+        plain = plan_forest(forest, said, resolve)
+        if plain is None:
+            return None
+
+        def tell(matrix: Matrix, only: int) -> npt.NDArray[np.float64] | None:
+            sums = plain.sums(matrix, only)
+            return sums if sums is None or not (number or only >= 0) else sums[0]
+
+        return PlainModel(tell, () if number else leaves.classes)
 
     def __call__(self, scope: Scope) -> Prediction:
         """Evaluate it."""

@@ -10,10 +10,10 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
 
+from styx_lab.core.paint import SANS, style
+from styx_lab.core.paint import number as _f
 from styx_lab.core.time import MAX_WATERMARK
 from styx_lab.flow.drawing.label import cut, one_line, width
-from styx_lab.flow.paint import SANS, style
-from styx_lab.flow.paint import number as _f
 from styx_lab.operators.cep.explain.causes import clock, moment
 from styx_lab.operators.cep.reading import trace
 
