@@ -24,7 +24,8 @@ from styx_lab.models.row_scorer import Reply, RowScorer, plain_reason
 
 __all__ = ["OpenscoringScorer"]
 
-_INFINITE: Final = {math.inf: msgspec.Raw(b"1e999"), -math.inf: msgspec.Raw(b"-1e999")}
+_INFINITE: Final = {math.inf: "Infinity", -math.inf: "-Infinity"}
+"""JSON has no word for them; as text both JPMML and our own server read them as numbers."""
 _HASHES: Final = ("file.checksum", "file.md5sum")
 """Where a server says which file it has: SHA-256 (Openscoring 2), MD5 (before)."""
 
