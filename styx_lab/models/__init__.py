@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from styx_lab.core.java import Java, find_java, use_java
     from styx_lab.models.export import export_pipeline
-    from styx_lab.models.guard import PmmlLimits, check_pmml
+    from styx_lab.models.guard import PmmlLimits, check_pmml, read_pmml
+    from styx_lab.models.jpmml_scorer import JpmmlScorer
     from styx_lab.models.native_scorer import NativeScorer
+    from styx_lab.models.openscoring_client import OpenscoringSettings
+    from styx_lab.models.openscoring_scorer import OpenscoringScorer
     from styx_lab.models.pypmml_scorer import PypmmlScorer
     from styx_lab.models.report import FeatureReport, ModelReport
     from styx_lab.models.scorers import ENGINES, open_scorer
@@ -23,8 +26,11 @@ __all__ = [
     "ENGINES",
     "FeatureReport",
     "Java",
+    "JpmmlScorer",
     "ModelReport",
     "NativeScorer",
+    "OpenscoringScorer",
+    "OpenscoringSettings",
     "PmmlLimits",
     "PmmlSummary",
     "PypmmlScorer",
@@ -33,6 +39,7 @@ __all__ = [
     "export_pipeline",
     "find_java",
     "open_scorer",
+    "read_pmml",
     "train",
     "use_java",
 ]
@@ -41,8 +48,11 @@ _PLACES: Final = {
     "ENGINES": "scorers",
     "FeatureReport": "report",
     "Java": ".core.java",
+    "JpmmlScorer": "jpmml_scorer",
     "ModelReport": "report",
     "NativeScorer": "native_scorer",
+    "OpenscoringScorer": "openscoring_scorer",
+    "OpenscoringSettings": "openscoring_client",
     "PmmlLimits": "guard",
     "PmmlSummary": "summary",
     "PypmmlScorer": "pypmml_scorer",
@@ -51,6 +61,7 @@ _PLACES: Final = {
     "export_pipeline": "export",
     "find_java": ".core.java",
     "open_scorer": "scorers",
+    "read_pmml": "guard",
     "train": "training",
     "use_java": ".core.java",
 }

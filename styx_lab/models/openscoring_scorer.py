@@ -24,7 +24,8 @@ from styx_lab.models.row_scorer import Reply, RowScorer, plain_reason
 
 __all__ = ["OpenscoringScorer"]
 
-_INFINITE: Final = {math.inf: msgspec.Raw(b"1e999"), -math.inf: msgspec.Raw(b"-1e999")}
+_INFINITE: Final = {math.inf: "Infinity", -math.inf: "-Infinity"}
+"""JSON has no word for them; as text both JPMML and our own server read them as numbers."""
 _HASHES: Final = ("file.checksum", "file.md5sum")
 """Where a server says which file it has: SHA-256 (Openscoring 2), MD5 (before)."""
 
@@ -57,6 +58,9 @@ class OpenscoringScorer(RowScorer):
     ) -> None:
         summary = check_pmml(pmml, name=name, limits=limits or PmmlLimits())
         super().__init__(summary)
+        # A server keeps to itself what the file does not give out.
+        inner = {each.name for each in summary.outputs if not each.final}
+        self._further = {name: each for name, each in self._further.items() if name not in inner}
         self._pmml = with_probabilities(pmml, summary)
         self._hashes = {_hash(each) for each in {pmml, self._pmml} for _hash in (_sha256, _md5)}
         self._settings = settings

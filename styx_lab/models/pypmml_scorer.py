@@ -176,6 +176,12 @@ class PypmmlScorer(DescribedScorer):
             ]
             for index, reply in zip(parts, self._predict(_encode(given)), strict=True):
                 replies[index] = reply
+        predicted, target = self._summary.output_of("predictedValue"), self._summary.target
+        if predicted is not None and not predicted.final and target is not None:
+            # pypmml keeps it to itself, and gives the target.
+            for reply in replies:
+                if isinstance(reply, dict) and f"predicted_{target}" in reply:
+                    reply.setdefault(predicted.name, reply[f"predicted_{target}"])
         return replies
 
     def _predict(self, question: str) -> Any:

@@ -120,10 +120,11 @@ class RowScorer(DescribedScorer):
         replies = self._ask(names, rows, wanted)
         target = self._summary.target
         if target is not None:
-            # It has its own name here, and another where pypmml answers.
+            # It has its own name here, another where pypmml answers, and that of an output which may not be given out.
+            predicted = self._summary.output_of("predictedValue")
             for reply in replies:
                 if not isinstance(reply, str) and target in reply:
-                    reply.setdefault(f"predicted_{target}", reply[target])
+                    reply.setdefault(f"predicted_{target}" if predicted is None else predicted.name, reply[target])
         return replies
 
     def _kinds(self, frame: pl.DataFrame, problems: Sequence[str | None]) -> pl.Series:
@@ -135,7 +136,8 @@ class RowScorer(DescribedScorer):
             _, _, judged = judge_inputs(self._summary, numbers)
             lacking = missing_inputs(self._summary, few)
             for index, kind, lacks in zip(failed, judged.to_list(), lacking, strict=True):
-                kinds[index] = kind or ("missing" if lacks else "failed")
+                said = "invalid" if "invalid value" in str(problems[index]) else kind
+                kinds[index] = said or ("missing" if lacks else "failed")
         return pl.Series("kind", kinds, dtype=ERROR_KIND)
 
     def _verify(self, engine: str) -> None:

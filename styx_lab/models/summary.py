@@ -17,6 +17,8 @@ from styx_lab.models.fields import InputField, read_input_field
 
 __all__ = [
     "MODEL_KINDS",
+    "NAMED",
+    "TRAITS",
     "OutputField",
     "PmmlSummary",
     "Verification",
@@ -24,6 +26,7 @@ __all__ = [
     "local_name",
     "positive_class",
     "read_summary",
+    "read_target",
 ]
 
 MODEL_KINDS: Final = (
@@ -49,7 +52,12 @@ MODEL_KINDS: Final = (
 )
 """The model elements of PMML 4.4."""
 
-_TRAITS: Final = ("missingValueStrategy", "noTrueChildStrategy", "criterion", "x-mathContext", "multipleModelMethod")
+TRAITS: Final = ("missingValueStrategy", "noTrueChildStrategy", "criterion", "x-mathContext", "multipleModelMethod")
+
+"""Attributes on which evaluators differ."""
+
+NAMED: Final = ("NumericPredictor", "CategoricalPredictor", "PPCell", "BayesInput")
+"""Elements that refer to a field by a name of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +69,14 @@ class OutputField:
         feature: what it is: `predictedValue`, `probability`, `transformedValue`, ...
         value: the class a probability is for.
         data_type: PMML's word, if the file says.
+        final: whether the file gives it out; else it is there for other outputs.
     """
 
     name: str
     feature: str
     value: str | None
     data_type: str | None
+    final: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,30 +159,27 @@ def local_name(node: Element) -> str:
     return node.tag.rpartition("}")[2]
 
 
-def read_summary(root: Element, *, name: str) -> PmmlSummary:
-    """Read a parsed PMML file; `guard.check_pmml` is the way in.
+def read_summary(
+    root: Element, *, name: str, used: frozenset[str] | None = None, traits: frozenset[str] | None = None
+) -> PmmlSummary:
+    """Read a parsed PMML file, or its outline; `guard.check_pmml` is the way in.
+
+    Args:
+        root: the file.
+        name: what to call the model.
+        used: what the file makes use of; looked for where it is not given, which takes the whole file.
+        traits: its settings; looked for likewise.
 
     Raises:
         ModelError: when there is no model, no target and no output, or an input is not declared.
     """
     where = f"model {name!r}"
-    model = next((node for node in root if local_name(node) in MODEL_KINDS), None)
-    if model is None:
-        raise ModelError("the PMML file has no model in it", where=where, hint="export the whole pipeline")
-    if model.get("isScorable", "true") in ("false", "0"):
-        raise ModelError("the PMML file says that its model is not for scoring (isScorable)", where=where)
+    model, targets, outputs = read_target(root, name=name)
     function = model.get("functionName", "")
     if not function:
         raise ModelError("its model has no functionName", where=where, hint="export it again")
     declared = {each.get("name", ""): each for each in _children(root, "DataDictionary", "DataField")}
     mining = _children(model, "MiningSchema", "MiningField")
-    outputs = tuple(_output(node) for node in _children(_answering(model), "Output", "OutputField"))
-    targets = [each.get("name", "") for each in mining if each.get("usageType") in ("target", "predicted")]
-    if not targets and not outputs:
-        raise ModelError(
-            f"No valid target: model {name!r} has neither a target field nor an output",
-            hint="fit the pipeline with a named target column and export it again",
-        )
     fields = []
     for each in mining:
         if each.get("usageType", "active") != "active":
@@ -194,9 +201,32 @@ def read_summary(root: Element, *, name: str) -> PmmlSummary:
         outputs=outputs,
         classes=_classes(data, outputs) if function == "classification" else (),
         verification=_verification(model, where),
-        used=_used(root),
-        traits=_traits(root),
+        used=_used(root) if used is None else used,
+        traits=_traits(root) if traits is None else traits,
     )
+
+
+def read_target(root: Element, *, name: str) -> tuple[Element, list[str], tuple[OutputField, ...]]:
+    """The model of a file, its target fields and its outputs.
+
+    Raises:
+        ModelError: when there is no model, or it has neither a target nor an output.
+    """
+    where = f"model {name!r}"
+    model = next((node for node in root if local_name(node) in MODEL_KINDS), None)
+    if model is None:
+        raise ModelError("the PMML file has no model in it", where=where, hint="export the whole pipeline")
+    if model.get("isScorable", "true") in ("false", "0"):
+        raise ModelError("the PMML file says that its model is not for scoring (isScorable)", where=where)
+    mining = _children(model, "MiningSchema", "MiningField")
+    outputs = tuple(_output(node) for node in _children(_answering(model), "Output", "OutputField"))
+    targets = [each.get("name", "") for each in mining if each.get("usageType") in ("target", "predicted")]
+    if not targets and not outputs:
+        raise ModelError(
+            f"No valid target: model {name!r} has neither a target field nor an output",
+            hint="fit the pipeline with a named target column and export it again",
+        )
+    return model, targets, outputs
 
 
 def _used(root: Element) -> frozenset[str]:
@@ -205,7 +235,7 @@ def _used(root: Element) -> frozenset[str]:
         tag = local_name(node)
         if tag in ("MiningField", "DataField", "OutputField", "VerificationField"):
             continue
-        if tag in ("NumericPredictor", "CategoricalPredictor", "PPCell", "BayesInput"):
+        if tag in NAMED:
             names |= {node.get("name", ""), node.get("predictorName", ""), node.get("fieldName", "")}
         names |= {node.get("field", ""), node.get("textField", "")}
     return frozenset(names - {""})
@@ -214,7 +244,7 @@ def _used(root: Element) -> frozenset[str]:
 def _traits(root: Element) -> frozenset[str]:
     found = set()
     for node in root.iter():
-        for attribute in _TRAITS:
+        for attribute in TRAITS:
             value = node.get(attribute)
             if value is not None:
                 found.add(f"{local_name(node)}@{attribute}={value}")
@@ -243,7 +273,11 @@ def _children(node: Element, outer: str, inner: str) -> list[Element]:
 
 def _output(node: Element) -> OutputField:
     return OutputField(
-        node.get("name", ""), node.get("feature", "predictedValue"), node.get("value"), node.get("dataType")
+        node.get("name", ""),
+        node.get("feature", "predictedValue"),
+        node.get("value"),
+        node.get("dataType"),
+        node.get("isFinalResult", "true") not in ("false", "0"),
     )
 
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
 import pytest
 import stamina
+import uvicorn
 
 from styx_lab.core.ports import ModelRecord, Scorer
 from styx_lab.errors import ModelError, RunError
 from styx_lab.models import open_scorer
 from styx_lab.models.openscoring_scorer import OpenscoringScorer
+from styx_lab.server.application import make_application
+from styx_lab.server.served import ServedModels
+from styx_lab.testing import check_scorer
 
 from .hostile_files import GOOD
 from .openscoring_server import Openscoring, serving
@@ -257,6 +262,38 @@ def test_other_engines_have_no_settings() -> None:
     record = ModelRecord("fraud", 3, GOOD, sha256="", created="", meta={})
     with pytest.raises(ModelError, match="engine 'native' has no such setting; got 'url'"):
         open_scorer(record, engine="native", url="http://127.0.0.1/")
+
+
+@pytest.fixture
+def served() -> Iterator[str]:
+    """The address of `styx models serve`."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()
+    application = make_application(ServedModels())
+    running = uvicorn.Server(uvicorn.Config(application, log_level="critical", lifespan="off"))
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
+    thread.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}/openscoring"
+    while OPENED:
+        OPENED.pop().close()
+    running.should_exit = True
+    thread.join()
+    listening.close()
+
+
+def test_our_own_server_is_such_a_server(served: str) -> None:
+    def make() -> Scorer:
+        record = ModelRecord("fraud", 3, GOOD, sha256="", created="", meta={})
+        OPENED.append(open_scorer(record, engine="openscoring", url=served))
+        return OPENED[-1]
+
+    scorer = make()
+    assert scorer.score(ROWS).values.to_list() == [3.0, 5.0, None, 9.0]
+    beyond = scorer.score(pl.DataFrame({"x": [float("inf"), 1.0]}))
+    assert beyond.errors.to_list() == ["no valid target: model 'fraud@3' gave none for this row", None]
+    check_scorer(make, pl.DataFrame({"x": ["1", "abc", None, "2"]}))
+    check_scorer(make, pl.DataFrame({"x": [1.0, None, 1e300, -2.0]}))
 
 
 def test_a_hostile_file_is_not_sent(server: Openscoring) -> None:
