@@ -42,7 +42,7 @@ class PmmlLimits:
     bytes: int = 64 * 1024 * 1024
     depth: int = 500
     nesting: int = 100
-    elements: int = 750_000
+    elements: int = 600_000
     segments: int = 20_000
     attributes: int = 200
 
