@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from styx_lab.errors import InputMissingError, OutputError
+from styx_lab.errors import InputMissingError, OutputError, StoreError
 from styx_lab.flow.table import read_rows
 from styx_lab.models.parity import ParityReport, check_parity
 from styx_lab.stores import SqliteStore
@@ -96,7 +97,14 @@ def _find(model: str, store: str | Path | None) -> tuple[str, bytes, pl.DataFram
 
 
 def _kept_rows(record: ModelRecord) -> pl.DataFrame | None:
-    sample: Any = record.meta.get("sample")
-    if not isinstance(sample, Mapping) or not sample:
+    sample = record.meta.get("sample")
+    if not isinstance(sample, str):
         return None
-    return pl.DataFrame({str(name): pl.Series(str(name), values, strict=False) for name, values in sample.items()})
+    try:
+        return pl.read_parquet(io.BytesIO(base64.b64decode(sample, validate=True)))
+    except (ValueError, pl.exceptions.PolarsError) as error:
+        raise StoreError(
+            "the training rows kept with the model cannot be read",
+            where=f"model {record.name}@{record.version}",
+            hint="give --examples, or train it again",
+        ) from error
