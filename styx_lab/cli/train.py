@@ -30,9 +30,8 @@ __all__ = ["train"]
 @click.command(
     epilog=epilog(
         "styx train fraud --examples sample_data/history.parquet --target fraud --alias champion",
-        "styx train found --flow styx_lab.samples.card_fraud:sample_flow --model forest \\\n    "
-        "--input sample_data/payments.recording.parquet \\\n    "
-        "--labels sample_data/truth.jsonl --on drain_payment_id=drain.payment_id",
+        "styx train found --flow styx_lab.samples.card_fraud:sample_flow --input sample_data/payments.recording.parquet"
+        " --labels sample_data/truth.jsonl --on drain_payment_id=drain.payment_id --model forest",
         when="after `styx sample cards`",
         exits="0; 2 on a wrong option; 64 when the flow or the label cannot be meant; 65 when the examples cannot be "
         "used; 66 when they are not there; 69 when scikit-learn or Java is not installed; 73 when the store cannot be "

@@ -32,6 +32,7 @@ from styx_lab.models.preparation import (
     pandas_columns,
     target_column,
 )
+from styx_lab.models.profile import PROFILE, profile_rows
 from styx_lab.models.report import ModelReport, describe_features
 from styx_lab.models.versions import check_training_versions
 
@@ -100,7 +101,8 @@ class TrainedModel:
         """What a store should keep beside the PMML, as JSON.
 
         `report` is what was measured; `training` says of the rows given their number, hash and types, and how they were
-        parted, with the versions and the seed; `sample` has some of the rows fitted on as Parquet in Base64 (see
+        parted, with the versions and the seed; `profile` says how the rows fitted on are distributed, so that drift can
+        be told; `sample` has some of the rows fitted on as Parquet in Base64 (see
         `sample`), to check the model with later.
 
         Args:
@@ -117,13 +119,15 @@ class TrainedModel:
                 "rows": report.rows,
                 "trained_on": report.trained_on,
                 "holdout_by": report.holdout_by,
-                "features": {name: types[name] for name in self.features},
-                "target": {report.target: types[report.target]},
+                "features": self.features,
+                "target": report.target,
+                "types": types,
                 "model": report.model,
                 "versions": dict(report.versions),
                 "seed": report.seed,
             },
         }
+        kept[PROFILE] = profile_rows(self.rows.select(self.features))
         if sample_rows:
             file = io.BytesIO()
             self.sample(sample_rows).write_parquet(file)

@@ -20,6 +20,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from styx_lab.errors import MissingDependencyError, ModelError
 from styx_lab.models import NativeScorer, TrainedModel, train
+from styx_lab.models.profile import profile_rows
 from styx_lab.models.versions import check_expiry, check_versions
 
 from .conftest import FEATURES
@@ -233,14 +234,16 @@ def test_what_is_kept_beside_a_model(trained: TrainedModel, payments: pl.DataFra
     assert meta["report"] == trained.report.to_json()
     training = meta["training"]
     assert (training["rows"], training["trained_on"], training["seed"]) == (600, 450, 0)
-    assert list(training["features"].items())[:2] == [("amount", "Float64"), ("country", "String")]
-    assert training["target"] == {"fraud": "Boolean"}
+    assert (training["features"], training["target"]) == (FEATURES, "fraud")
+    assert training["types"]["amount"] == "Float64"
+    assert training["types"]["fraud"] == "Boolean"
     sample = pl.read_parquet(io.BytesIO(base64.b64decode(meta["sample"])))
     assert sample.height == 200
     assert sample.equals(trained.sample())
     assert sample.join(trained.rows, on=sample.columns, how="anti", nulls_equal=True).height == 0
     assert trained.sample(10_000).equals(trained.rows)
     assert "sample" not in trained.meta(sample_rows=0)
+    assert meta["profile"] == profile_rows(trained.rows.select(FEATURES))
     with pytest.raises(ModelError, match="no fewer rows than none"):
         trained.sample(-1)
     # The hash is of the rows given: their values, order, names and types.

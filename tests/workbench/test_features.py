@@ -247,6 +247,18 @@ def test_a_table_by_key_and_by_what_is_in_the_event() -> None:
     assert quiet(label=(by_time, "y"), on={"at": "_time"}, unlabelled="drop")["card"].to_list() == ["b"]
 
 
+def test_a_table_may_list_those_that_are_so() -> None:
+    frauds = pl.DataFrame({"card": ["a", "z"]})
+    assert quiet(label=(frauds, None))["label"].to_list() == [True, False, True, False]
+    dated = frauds.with_columns(known=pl.lit(100))
+    for cut, expected in ((99, None), (100, [True, False, True, False])):
+        if expected is None:
+            with pytest.raises(ModelError, match="no event has a label"):
+                quiet(label=(dated, None), known_at="known", known_by=cut)
+        else:
+            assert quiet(label=(dated, None), known_at="known", known_by=cut)["label"].to_list() == expected
+
+
 def test_a_table_may_be_a_file(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("card,fraud\na,1\nb,0\n")
     found = quiet(label=(str(tmp_path / "labels.csv"), "fraud"), unlabelled="drop")
