@@ -127,9 +127,11 @@ class InputCounts:
         for name in with_nulls:
             self._binned_nulls[name] += weight * piece.get_column(name).null_count()
         if self._numbers:
-            table = piece if piece.width == len(self._numbers) else piece.select(self._numbers)
-            values = table.to_numpy().T.ravel().astype(np.float64, copy=False)  # a null is a NaN here
-            _count(values, weight, self._edges, self._counts)
+            # Column by column: DataFrame.to_numpy() waits for Polars' threads, which may be busy for milliseconds.
+            values = np.empty((len(self._numbers), piece.height))
+            for place, name in enumerate(self._numbers):
+                values[place] = piece.get_column(name).to_numpy()  # a null is a NaN here
+            _count(values.reshape(-1), weight, self._edges, self._counts)
         for name in self._words:
             _count_words(piece.get_column(name), weight, self._profiles[name], self._said[name])
 
