@@ -1,12 +1,13 @@
-"""What every test may use: the hypothesis profiles, and a page in a real browser.
+"""What every test may use: the hypothesis profiles, real servers, and a page in a real browser.
 
-Law: a test that needs a browser and finds none fails; it does not skip.
+Law: a test that needs a browser or a server and finds none fails; it does not skip.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from styx_lab.services import Cluster
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -63,3 +66,61 @@ def browser(chromium: Browser) -> Iterator[Page]:
     yield page
     context.close()
     assert not faults, f"the page's scripts failed: {faults}"
+
+
+def _servers(config: pytest.Config) -> Cluster:
+    """The servers that all workers of a test run share, in a folder of that run."""
+    base = config._tmp_path_factory.getbasetemp()
+    return Cluster((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "servers")
+
+
+@pytest.fixture(scope="session")
+def kafka(pytestconfig: pytest.Config) -> str:
+    """A real broker's address. It is shared: a test makes topics with names of its own."""
+    (state,) = _servers(pytestconfig).up(["kafka"], ports={"kafka": 0})
+    return state.address
+
+
+@pytest.fixture
+def topic(kafka: str) -> Callable[..., str]:
+    """Make a topic with so many partitions; gives its name."""
+
+    def make(partitions: int = 1, **config: str) -> str:
+        from confluent_kafka.admin import AdminClient, NewTopic
+
+        name = f"t-{uuid.uuid4().hex[:10]}"
+        admin = AdminClient({"bootstrap.servers": kafka})
+        admin.create_topics([NewTopic(name, partitions, config=config)])[name].result(30)
+        return name
+
+    return make
+
+
+@pytest.fixture
+def produce(kafka: str) -> Callable[..., None]:
+    """Write events to a topic: (partition, timestamp, value) each, with a key and headers where they are said."""
+
+    def write(name: str, events: Sequence[tuple[object, ...]], **settings: object) -> None:
+        from confluent_kafka import Producer
+
+        producer = Producer({"bootstrap.servers": kafka, "linger.ms": 1, **settings})
+        transactional = "transactional.id" in settings
+        if transactional:
+            producer.init_transactions(30)
+            producer.begin_transaction()
+        for partition, stamp, value, *more in events:
+            key, headers = (*more, None, None)[:2]
+            producer.produce(name, value, key=key, partition=partition, timestamp=stamp, headers=headers)
+        assert producer.flush(30) == 0
+        if transactional:
+            producer.commit_transaction(30)
+
+    return write
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """End the servers that tests started, when the last of the workers is done."""
+    if "PYTEST_XDIST_WORKER" not in os.environ and hasattr(session.config, "_tmp_path_factory"):
+        servers = _servers(session.config)
+        if servers.folder.exists():
+            servers.down()

@@ -106,4 +106,10 @@ def _apart(function: str, work: str, batch: int, arguments: tuple[Any, ...], rep
     return measure_apart(f"{_CASES}:{function}", *arguments, repeats=repeats, base=limit).to_json()
 
 
-GROUPS: Final[dict[str, Group]] = {"windows": windows, "joins": joins, "patterns": patterns}
+def _models(events: int, repeats: int) -> dict[str, Any]:
+    from styx_lab.bench.models import models  # which stands on libraries that other groups do without
+
+    return models(events, repeats)
+
+
+GROUPS: Final[dict[str, Group]] = {"windows": windows, "joins": joins, "patterns": patterns, "models": _models}

@@ -46,7 +46,9 @@ ONE_CORE: Final = {
 }
 """What keeps a process's libraries to one thread; they read it when they are loaded, so only in a new process."""
 
-_LIBRARIES: Final = ("styx-lab", "polars", "numpy", "numba", "msgspec", "streamz", "pypmml")
+_LIBRARIES: Final = (
+    "styx-lab", "polars", "numpy", "numba", "msgspec", "streamz", "pypmml", "scikit-learn", "onnxruntime", "skl2onnx",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

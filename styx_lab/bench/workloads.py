@@ -193,5 +193,10 @@ _WORKS: Final[dict[str, _Work]] = {
     "W1": (_derive, _derived, "json", "from payloads to frames; all seven fields are decoded and every event stamped"),
     "W2": (_window, _windows, "frame", "from decoded frames to frames of windows"),
     "W3": (_match, _matches, "frame", "from decoded frames to frames of matches, with all columns of their events"),
-    "W5": (_notify, _notifications, "json", "from payloads to notifications as JSON; pypmml scores each match"),
+    "W5": (
+        _notify,
+        _notifications,
+        "json",
+        "from payloads to notifications as JSON; the native engine scores each match",
+    ),
 }

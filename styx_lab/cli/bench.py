@@ -21,7 +21,7 @@ _COLUMNS: Final = {
     "ratio": "ratio",
     "answer": "answer",
 }
-_SOME: Final = {"peak MB": "peak_mb", "times Flink": "times_flink"}
+_SOME: Final = {"peak MB": "peak_mb", "times Flink": "times_flink", "times pypmml": "times_pypmml"}
 """Columns that are shown where a case has them."""
 
 
@@ -29,7 +29,8 @@ _SOME: Final = {"peak MB": "peak_mb", "times Flink": "times_flink"}
     epilog=epilog(
         "styx bench W3 --events 100000 --repeats 3",
         "styx bench windows joins --json",
-        exits="0; 1 when an answer is wrong; 66 on an unknown name; 130 on Ctrl-C.",
+        exits="0; 1 when an answer is wrong; 66 on an unknown name; 69 when something that models are measured beside "
+        "is not installed; 130 on Ctrl-C.",
     )
 )
 @click.argument("names", nargs=-1)
@@ -42,7 +43,7 @@ _SOME: Final = {"peak MB": "peak_mb", "times Flink": "times_flink"}
 def bench(names: tuple[str, ...], events: int, repeats: int, as_json: bool) -> None:
     """Run the benchmarks, checking the answers first.
 
-    NAMES are W1, W2, W3, W5, windows, joins or patterns; all of them where none are named. Figures are medians,
+    NAMES are W1, W2, W3, W5, windows, joins, patterns or models; all of them where none are named. Figures are medians,
     beside the machine's load, and are given for right answers only.
     """
     with status(f"Measuring {', '.join(names) or 'everything'} over {events:,} events; this takes its time"):

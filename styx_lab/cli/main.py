@@ -23,6 +23,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("demo", "Show the whole loop on sample data."),
     "sample": ("sample", "Make sample data with a known truth."),
     "train": ("train", "Train a model, export it to PMML, keep it in the store."),
+    "record": ("record", "Record topics of Kafka to a file that can be replayed."),
+    "produce": ("produce", "Write a recording to a topic of Kafka again."),
     "replay": ("replay", "Run a flow over recorded events and show what it gave."),
     "explain": ("explain", "Explain why a pattern matched or did not, for one key of a recording."),
     "promote": ("promote", "Pack a flow with all it needs, verify it, keep it in the store."),
@@ -31,6 +33,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "savepoint": ("jobs", "Take a savepoint of a running job."),
     "stop": ("jobs", "Stop a running job: it drains, and can be gone on with."),
     "show": ("show", "Show a bundle, a model, a job, or a job's output."),
+    "cluster": ("cluster", "Start, end and look at servers on this machine: Kafka, Cassandra, Flink."),
     "doctor": ("doctor", "Check what Styx stands on, and say how to mend it."),
     "bench": ("bench", "Run the benchmarks, checking the answers first."),
 }

@@ -19,7 +19,17 @@ from styx_lab.cli.failures import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["EventProgress", "event_progress", "note", "plain", "print_json", "print_line", "print_table", "status"]
+__all__ = [
+    "EventProgress",
+    "event_progress",
+    "live_line",
+    "note",
+    "plain",
+    "print_json",
+    "print_line",
+    "print_table",
+    "status",
+]
 
 
 def print_json(value: Any) -> None:
@@ -154,6 +164,21 @@ def status(what: str) -> Iterator[Callable[[str], None]]:
             shown.update(Text(printable(text)))
 
         yield say
+
+
+@contextmanager
+def live_line(what: str) -> Iterator[Callable[[str], None]]:
+    """Say what is at work, and on a terminal show one line beside it that changes, ten times a second at most."""
+    if not sys.stderr.isatty():
+        note(what)
+        yield lambda _: None
+        return
+    from rich.live import Live
+    from rich.text import Text
+
+    note(what)
+    with Live(Text(""), console=_stderr(), refresh_per_second=10, transient=True) as live:
+        yield lambda text: live.update(Text(printable(text)))
 
 
 def _stderr() -> Console:

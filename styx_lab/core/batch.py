@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from styx_lab.core.pick import pick
 from styx_lab.core.time import MIN_WATERMARK
 
 __all__ = ["NO_STEPS", "Batch", "Int64s", "Steps", "step_batch"]
@@ -95,16 +96,19 @@ class Batch:
 
     def watermarks(self) -> Int64s:
         """The watermark in force before each row."""
-        passed = np.searchsorted(self.steps.order, self.order, side="left")
-        return np.concatenate([np.array([self.before], np.int64), self.steps.mark])[passed]
+        marks = np.empty(len(self.steps) + 1, np.int64)
+        marks[0], marks[1:] = self.before, self.steps.mark
+        return marks[self.steps.order.searchsorted(self.order)]
 
     def keep(self, mask: np.ndarray) -> Batch:
         """The rows where `mask` is true; the steps stay."""
         if mask.all():
             return self
-        # Most often all are kept or none, and a filter is a query.
-        frame = self.frame.filter(pl.Series(mask)) if mask.any() else self.frame.clear()
-        return Batch(frame, self.order[mask], self.before, self.steps)
+        # Most often all are kept or none.
+        places = np.flatnonzero(mask)
+        if not len(places):
+            return Batch(self.frame.clear(), _none(), self.before, self.steps)
+        return Batch(pick(self.frame, places), self.order[places], self.before, self.steps)
 
     def with_frame(self, frame: pl.DataFrame) -> Batch:
         """The same places in the sequence with other columns; the frame must have one row for each row."""

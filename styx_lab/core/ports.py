@@ -58,6 +58,8 @@ class Arrivals:
         idle: whether each entry is no event but the decision that its partition is idle from here on (its offset is
             -1, its payload empty or its columns null); of the partition `TICK` it is a tick of the clock, to the
             entry's arrival. `None` where all are events.
+        keys: the source's own key of each event (Kafka's); `None` where it was not asked for, or has none.
+        headers: the source's own headers of each event, in order; a name may come twice.
     """
 
     partition: np.ndarray
@@ -69,6 +71,8 @@ class Arrivals:
     broken: Mapping[int, str] | None = None
     broken_payloads: Mapping[int, bytes] | None = None
     idle: np.ndarray | None = None
+    keys: Sequence[bytes | None] | None = None
+    headers: Sequence[Sequence[tuple[str, bytes | None]]] | None = None
 
     def __len__(self) -> int:
         return len(self.offset)

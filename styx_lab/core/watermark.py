@@ -160,8 +160,9 @@ class WatermarkTracker:
                 quiet,
             )
         )
-        for order, clock, silent in quiet[:, 1:told].T.tolist():
-            self.changes.append((order, clock, bool(silent)))
+        if told > 1:
+            for order, clock, silent in quiet[:, 1:told].T.tolist():
+                self.changes.append((order, clock, bool(silent)))
         order, mark, clock = steps[:, :moved].copy()
         if moved:
             self.stepped = int(clock[-1])
@@ -175,7 +176,8 @@ class WatermarkTracker:
     @property
     def silent(self) -> bool:
         """Whether no partition holds the watermark: the source as a whole is idle."""
-        return not self._holds.any()
+        # Of few, a list is looked through sooner than an array.
+        return True not in self._holds.tolist()
 
     def to_json(self) -> dict[str, object]:
         """The tracker's state."""

@@ -9,9 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from styx_lab.core.java import Java, find_java, use_java
     from styx_lab.models.export import export_pipeline
     from styx_lab.models.guard import PmmlLimits, check_pmml
-    from styx_lab.models.java import Java, find_java, use_java
     from styx_lab.models.native_scorer import NativeScorer
     from styx_lab.models.pypmml_scorer import PypmmlScorer
     from styx_lab.models.report import FeatureReport, ModelReport
@@ -40,7 +40,7 @@ __all__ = [
 _PLACES: Final = {
     "ENGINES": "scorers",
     "FeatureReport": "report",
-    "Java": "java",
+    "Java": ".core.java",
     "ModelReport": "report",
     "NativeScorer": "native_scorer",
     "PmmlLimits": "guard",
@@ -49,17 +49,17 @@ _PLACES: Final = {
     "TrainedModel": "training",
     "check_pmml": "guard",
     "export_pipeline": "export",
-    "find_java": "java",
+    "find_java": ".core.java",
     "open_scorer": "scorers",
     "train": "training",
-    "use_java": "java",
+    "use_java": ".core.java",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    value = getattr(import_module(f".{_PLACES[name]}", __name__), name)
     globals()[name] = value
     return value
 

@@ -17,10 +17,10 @@ from typing import Any, Final
 
 import polars as pl
 
+from styx_lab.core.java import find_java
 from styx_lab.errors import InputMissingError, ModelError, OutputError
 from styx_lab.models.converter import NO_TELEMETRY, can_convert, convert
 from styx_lab.models.guard import check_pmml, parse_pmml
-from styx_lab.models.java import find_java
 from styx_lab.models.parity.precision import SINGLE_PRECISION, single_precision
 from styx_lab.models.versions import check_training_versions
 

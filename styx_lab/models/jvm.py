@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
+from styx_lab.core.java import find_java
 from styx_lab.errors import RunError
-from styx_lab.models.java import find_java
 
 __all__ = ["end_jvm", "leave_jvm", "start_jvm"]
 

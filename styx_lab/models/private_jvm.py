@@ -1,6 +1,6 @@
-"""A JVM of this process's own: started on first use, silent, reachable only from this process, and gone with it.
+"""A JVM that is started on first use, started again when it was killed, and shared by all that need its jars.
 
-Law: however the process ends (exit, exception, SIGKILL), its JVM ends too; a forked child never talks to its parent's.
+Law: what lived in a JVM that is gone is known to be gone: its generation is another one.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class PrivateJvm:
         with self._lock:
             if not self._alive():
                 self.close()
-                self._start()
+                self._gateway, self._process = start_jvm(os.pathsep.join(self._classpath()))
+                self._generation += 1
             return self._gateway, self._generation
 
     @property
@@ -74,12 +75,7 @@ class PrivateJvm:
     def _alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def _start(self) -> None:
-        self._gateway, self._process = start_jvm(os.pathsep.join(self._classpath()))
-        self._generation += 1
-
     def _after_fork(self) -> None:
-        """In a forked child: let go of the parent's JVM."""
         self._lock = threading.RLock()
         gateway, self._gateway = self._gateway, None
         process, self._process = self._process, None

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from styx_lab.core.batch import Int64s
+from styx_lab.core.pick import pick, pick_of
 
 __all__ = ["EventRows"]
 
@@ -36,7 +37,8 @@ class EventRows:
     """
 
     def __init__(self, schema: dict[str, pl.DataType]) -> None:
-        self._frame = pl.DataFrame(schema=schema)
+        # As one column of structs: it is longer for a pointer a frame, and rows of it are found without a query.
+        self._rows = pl.DataFrame(schema=schema).to_struct("")
         self._numbers = np.empty(0, np.int64)
         # Whether a row was asked for; others of a small frame are there until the next sweep, and in no snapshot.
         self._asked = np.empty(0, np.bool_)
@@ -64,23 +66,25 @@ class EventRows:
         else:
             self.add(frame.filter(pl.Series(some)), numbers[some])
 
-    def _whole(self) -> pl.DataFrame:
+    def _whole(self) -> pl.Series:
         if self._added:
-            self._frame = pl.concat([self._frame, *(frame for frame, _, _ in self._added)], rechunk=False)
+            for frame, _, _ in self._added:
+                self._rows.append(frame.to_struct(""))
             self._numbers = np.concatenate([self._numbers, *(numbers for _, numbers, _ in self._added)])
             self._asked = np.concatenate([self._asked, *(asked for _, _, asked in self._added)])
             self._added = []
-            if self._frame.n_chunks() > max(_CHUNKS, self._frame.height // _CHUNK_ROWS):
+            if self._rows.n_chunks() > max(_CHUNKS, len(self._rows) // _CHUNK_ROWS):
                 # To look into many pieces takes longer than to put them together now and then.
-                self._frame = self._frame.rechunk()
-        return self._frame
+                self._rows = self._rows.rechunk()
+        return self._rows
 
     def find(self, numbers: Int64s, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The rows of these numbers, in that order, with all columns or with some."""
-        frame = self._whole()
-        if columns is not None:
-            frame = pl.DataFrame([frame.get_column(name) for name in columns])
-        return frame[np.searchsorted(self._numbers, numbers)]
+        rows, places = self._whole(), np.searchsorted(self._numbers, numbers)
+        if columns is None:
+            return pick_of(rows, places).struct.unnest()
+        frame = rows.struct.unnest()
+        return pick(pl.DataFrame([frame.get_column(name) for name in columns]), places)
 
     @property
     def worth_sweeping(self) -> bool:
@@ -89,11 +93,11 @@ class EventRows:
 
     def keep(self, numbers: Int64s) -> None:
         """Forget all rows but these."""
-        frame = self._whole()
+        frame = self._whole().struct.unnest()
         kept = self._named(numbers) & self._asked
-        self._frame = frame.filter(pl.Series(kept)).rechunk()
+        self._rows = frame.filter(pl.Series(kept)).rechunk().to_struct("")
         self._numbers, self._asked = self._numbers[kept], self._asked[kept]
-        self._count = self._swept = self._frame.height
+        self._count = self._swept = len(self._rows)
 
     def _named(self, numbers: Int64s) -> np.ndarray:
         """For each row whether its number is one of these."""
@@ -115,5 +119,5 @@ class EventRows:
 
     def frame(self) -> pl.DataFrame:
         """All rows that were asked to be kept, with their numbers in `_number`."""
-        numbered = self._whole().with_columns(pl.Series(_NUMBER, self._numbers, pl.Int64))
+        numbered = self._whole().struct.unnest().with_columns(pl.Series(_NUMBER, self._numbers, pl.Int64))
         return numbered if self._asked.all() else numbered.filter(pl.Series(self._asked))

@@ -25,13 +25,12 @@ class FilterOperator(Operator):
 
     def __init__(self, step: Filter) -> None:
         self._step = step
-        self._condition = {"condition": step.condition}
 
     def process(self, inputs: Sequence[Batch]) -> Emission:
         """See `Operator.process`."""
         (batch,) = inputs
-        values = values_of(self._step.name, batch, self._condition)
-        told = values.frame["condition"].fill_null(value=False).to_numpy()
+        values = values_of(self._step.name, batch, {}, (self._step.condition,))
+        told = values.told[self._step.condition]
         kept = values.batch.keep(told)
         counts = {"filtered": len(told) - len(kept)}
         return Emission({OUT: kept}, dead=values.dead, dead_order=values.dead_order, counts=counts)

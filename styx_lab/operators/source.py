@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -40,6 +40,8 @@ from styx_lab.operators.punctuation import OwnSayings, PunctuatedSayings
 
 __all__ = ["SourceOperator"]
 
+_NO_ROWS: Final = np.empty(0, np.int64)
+
 
 class SourceOperator:
     """Runs a `SourceStep`: decodes, reads event time and key, stamps positions, follows the watermark.
@@ -64,6 +66,10 @@ class SourceOperator:
         self._schema = step.schema.polars
         self._format = format
         self._header = tuple(header)
+        self._floats = [name for name, dtype in self._schema.items() if dtype.is_float()]
+        self._name = pl.Series(SOURCE, [step.name], pl.String)
+        # Of each partition, for the most frequent batch: one of a single partition.
+        self._partition: dict[int, pl.Series] = {}
         self._sayings = _sayings(step)
         bound = step.max_delay_ms if self._sayings is None else None
         self.tracker = WatermarkTracker(partitions, bound_ms=bound)
@@ -94,7 +100,7 @@ class SourceOperator:
     def take(self, arrivals: Arrivals, sequence: Int64s) -> Emission:
         """The next arrivals; `sequence` numbers them within the whole flow's input (rising)."""
         before = self.tracker.watermark
-        idle = np.empty(0, np.int64) if arrivals.idle is None else np.flatnonzero(arrivals.idle)
+        idle = _NO_ROWS if arrivals.idle is None else np.flatnonzero(arrivals.idle)
         decisions = set(idle.tolist())
         ticks = idle[arrivals.partition[idle] == TICK]
         if decisions:
@@ -105,7 +111,7 @@ class SourceOperator:
         frame, good = decoded.frame, np.asarray(decoded.good, np.int64)
         reasons: dict[int, str] = {row: why for row, why in decoded.dead.items() if row not in decisions}
         # JSON has no NaN.
-        frame, nans = (frame, 0) if self._format == "json" else nan_to_null(frame)
+        frame, nans = (frame, 0) if self._format == "json" else nan_to_null(frame, self._floats)
         # Before NaN is made null: as a time it has a reason of its own.
         if self._step.time == SOURCE_TIMESTAMP:
             given = arrivals.timestamp
@@ -127,18 +133,20 @@ class SourceOperator:
         if self._sayings is not None:
             said, kept = self._said(frame, times, good, arrivals, reasons)
             frame, good, times, says = frame.filter(pl.Series(kept)), good[kept], times[kept], said[kept]
-        if arrivals.arrival is None:
+        if arrivals.arrival is None or arrived is None:
             arrived = np.maximum.accumulate(np.maximum(times, self.tracker.clock))
-        else:
+        elif len(arrived) != len(good):
             arrived = arrivals.arrival[good]
-        if len(good) == len(arrivals):
-            # All of them: to take them one by one would copy each array.
-            partition, offset, order = arrivals.partition, arrivals.offset, sequence * 2
-        else:
-            partition, offset, order = arrivals.partition[good], arrivals.offset[good], sequence[good] * 2
+        # To take all of them one by one would copy each array.
+        some = slice(None) if len(good) == len(arrivals) else good
+        partition, offset, order = arrivals.partition[some], arrivals.offset[some], sequence[some] * 2
         clock = self.tracker.clock
         idle_now = idle[arrivals.partition[idle] != TICK]
-        steps = self._steps(arrivals, sequence, good, idle_now, times, arrived, says)
+        if self._step.idle_ms is None or not decisions:
+            # A recording's decisions are for those who ask for them.
+            steps = self.tracker.follow(times, partition, arrived, order, says=says)
+        else:
+            steps = self._steps(arrivals, sequence, good, idle_now, times, arrived, says)
         if self.ticking and len(ticks) and arrivals.arrival is not None:
             came = np.concatenate([good, idle_now])
             came = came[np.argsort(came, kind="stable")]
@@ -149,11 +157,11 @@ class SourceOperator:
         stamps = [
             pl.Series(TIME, times).cast(TIME_DTYPE),
             pl.Series(ARRIVAL, arrived).cast(TIME_DTYPE),
-            pl.Series(SOURCE, [self._step.name], pl.String).new_from_index(0, len(good)),
-            pl.Series(PARTITION, partition, pl.Int32),
+            self._name.new_from_index(0, len(good)),
+            self._partitions(partition),
             pl.Series(OFFSET, offset, pl.Int64),
         ]
-        frame = pl.DataFrame([*frame.get_columns(), *stamps])
+        frame = frame.hstack(stamps)
         counts = {"read": len(arrivals) - len(idle), "decoded": len(good)}
         if len(idle_now):
             counts["idle"] = len(idle_now)
@@ -165,9 +173,18 @@ class SourceOperator:
         return Emission(
             {OUT: Batch(frame, order, before, steps)},
             dead=self._dead(arrivals, dead_rows, [reasons[row] for row in dead_rows]) if reasons else None,
-            dead_order=sequence[dead_rows] * 2 if reasons else np.empty(0, np.int64),
+            dead_order=sequence[dead_rows] * 2 if reasons else _NO_ROWS,
             counts=counts,
         )
+
+    def _partitions(self, partition: np.ndarray) -> pl.Series:
+        first = int(partition[0]) if len(partition) else 0
+        if not (partition == first).all():
+            return pl.Series(PARTITION, partition, pl.Int32)
+        one = self._partition.get(first)
+        if one is None:
+            one = self._partition[first] = pl.Series(PARTITION, [first], pl.Int32)
+        return one.new_from_index(0, len(partition))
 
     def _steps(
         self,
@@ -180,9 +197,6 @@ class SourceOperator:
         says: Int64s | None,
     ) -> Steps:
         """The watermark steps of the good events and of the idle decisions, in their order."""
-        if self._step.idle_ms is None or not len(idle):
-            # A recording's decisions are for those who ask for them.
-            return self.tracker.follow(times, arrivals.partition[good], arrived, sequence[good] * 2, says=says)
         rows = np.concatenate([good, idle])
         arranged = np.argsort(rows, kind="stable")
         rows = rows[arranged]

@@ -5,13 +5,14 @@ Law: the first condition that is true takes an event, whatever the later ones wo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
 
 from styx_lab.core.batch import Batch
 from styx_lab.core.operator import OUT, Emission, Operator
+from styx_lab.flow.expression import Expression
 from styx_lab.flow.steps import Split
 from styx_lab.operators.values import Values, values_of
 
@@ -28,9 +29,9 @@ class SplitOperator(Operator):
     def process(self, inputs: Sequence[Batch]) -> Emission:
         """See `Operator.process`."""
         (batch,) = inputs
-        values = values_of(self._step.name, batch, self._conditions)
+        values = values_of(self._step.name, batch, {}, tuple(self._conditions.values()))
         # A condition that fails on an event must not take it from an earlier one that is true.
-        ports = _parts(values) if values.dead is None else None
+        ports = _parts(values, self._conditions) if values.dead is None else None
         if ports is not None:
             return Emission(ports, counts=_counts(ports))
         return self._one_by_one(batch)
@@ -41,8 +42,8 @@ class SplitOperator(Operator):
         orders = [batch.order[:0]]
         left = batch
         for name, condition in self._conditions.items():
-            values = values_of(self._step.name, left, {name: condition})
-            ports |= (parts := _parts(values))
+            values = values_of(self._step.name, left, {}, (condition,))
+            ports |= (parts := _parts(values, {name: condition}))
             left = parts[OUT]
             if values.dead is not None:
                 letters.append(values.dead)
@@ -54,14 +55,14 @@ class SplitOperator(Operator):
         return Emission(ports, dead=dead, dead_order=order[arranged], counts=_counts(ports))
 
 
-def _parts(values: Values) -> dict[str, Batch]:
+def _parts(values: Values, conditions: Mapping[str, Expression]) -> dict[str, Batch]:
     """The batch parted by its conditions' values, the rest at `out`."""
     batch = values.batch
     left = np.ones(len(batch), np.bool_)
     ports = {}
-    for column in values.frame.get_columns():
-        told = (column.fill_null(value=False) if column.null_count() else column).to_numpy()
-        ports[column.name] = batch.keep(left & told)
+    for name, condition in conditions.items():
+        told = values.told[condition]
+        ports[name] = batch.keep(left & told)
         left &= ~told
     return ports | {OUT: batch.keep(left)}
 

@@ -7,7 +7,7 @@ that row and not the batch it came in; nothing is silent.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -15,9 +15,9 @@ import polars as pl
 from styx_lab.core.batch import Batch, Int64s
 from styx_lab.core.events import dead_letters
 from styx_lab.flow.expression import Expression
-from styx_lab.flow.expression.values import evaluate
+from styx_lab.flow.expression.values import evaluate, truths
 
-__all__ = ["Values", "condition_names", "refused_rows", "truths", "values_of"]
+__all__ = ["Values", "refused_rows", "values_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Values:
         dead: dead letters of the others, or None.
         dead_order: their orders.
         good: for each row that came, whether it is one of the batch; None where all are.
+        told: of each condition, where it is true; null is false.
     """
 
     batch: Batch
@@ -37,27 +38,35 @@ class Values:
     dead: pl.DataFrame | None = None
     dead_order: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
     good: np.ndarray | None = None
+    told: Mapping[Expression, np.ndarray] = field(default_factory=dict)
 
 
-def values_of(step: str, batch: Batch, expressions: Mapping[str, Expression]) -> Values:
+def values_of(
+    step: str, batch: Batch, expressions: Mapping[str, Expression], conditions: Sequence[Expression] = ()
+) -> Values:
     """Evaluate expressions over a batch's rows.
 
     Args:
         step: the step's name, for the dead letters.
         batch: the rows.
         expressions: by the name of the column they give.
+        conditions: those of which it is enough to know where they are true.
     """
-    if not expressions:
-        return Values(batch, pl.DataFrame())
     try:
-        return Values(batch, evaluate(batch.frame, expressions))
+        return _values(batch, expressions, conditions)
     except pl.exceptions.PolarsError:
-        refused = _refused(batch.frame, expressions, 0)
+        named = {f"\0condition {place}": one for place, one in enumerate(conditions)}
+        refused = _refused(batch.frame, {**expressions, **named}, 0)
     good = np.ones(len(batch), np.bool_)
     good[list(refused)] = False
     kept = batch.keep(good)
     dead = dead_letters(step, batch.frame.filter(pl.Series(~good)), [refused[row] for row in sorted(refused)])
-    return Values(kept, evaluate(kept.frame, expressions), dead, batch.order[~good], good)
+    return replace(_values(kept, expressions, conditions), dead=dead, dead_order=batch.order[~good], good=good)
+
+
+def _values(batch: Batch, expressions: Mapping[str, Expression], conditions: Sequence[Expression]) -> Values:
+    frame = evaluate(batch.frame, expressions) if expressions else pl.DataFrame()
+    return Values(batch, frame, told=truths(batch.frame, conditions) if conditions else {})
 
 
 def refused_rows(frame: pl.DataFrame, expressions: Mapping[str, Expression]) -> dict[int, str]:
@@ -76,27 +85,3 @@ def _refused(frame: pl.DataFrame, expressions: Mapping[str, Expression], first: 
         half = frame.height // 2
         return _refused(frame[:half], expressions, first) | _refused(frame[half:], expressions, first + half)
     return {}
-
-
-def condition_names(conditions: Sequence[Sequence[Expression]]) -> dict[str, Expression]:
-    """Names for several lists of conditions, to evaluate them at once, each once; see `truths`."""
-    return {name: one for one, name in _names(conditions).items()}
-
-
-def _names(conditions: Sequence[Sequence[Expression]]) -> dict[Expression, str]:
-    return {one: str(place) for place, one in enumerate(dict.fromkeys(one for all_of in conditions for one in all_of))}
-
-
-def truths(values: pl.DataFrame, height: int, conditions: Sequence[Sequence[Expression]]) -> list[np.ndarray]:
-    """For each list of conditions and each row, whether all are true; null is false, no condition is true."""
-    known: dict[Expression, np.ndarray] = {}
-    for one, name in _names(conditions).items():
-        column = values.get_column(name)
-        known[one] = (column.fill_null(value=False) if column.null_count() else column).to_numpy()
-    told = []
-    for all_of in conditions:
-        truth = np.ones(height, np.bool_)
-        for one in all_of:
-            truth &= known[one]
-        told.append(truth)
-    return told

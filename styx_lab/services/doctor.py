@@ -37,6 +37,7 @@ _SIGNS: Final = {
     "bench": "onnxruntime",
     "kafka": "confluent-kafka",
     "cassandra": "cassandra-driver",
+    "cluster": "jgo",
     "flink": "apache-flink",
     "dev": "import-linter",
 }

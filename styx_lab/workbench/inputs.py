@@ -9,16 +9,18 @@ from typing import Any
 import polars as pl
 
 from styx_lab.connectors import MemorySource, Recording, RecordingSource, open_source
+from styx_lab.connectors.kafka.topics import SCHEME, Topics
 from styx_lab.core.ports import Source
 from styx_lab.errors import FlowError, RunError, SchemaError
 from styx_lab.flow.flow import Flow
 from styx_lab.flow.steps import SourceStep
 
-__all__ = ["InputPaths", "Inputs", "named_inputs", "open_inputs"]
+__all__ = ["InputPaths", "Inputs", "is_topics", "named_inputs", "open_inputs", "topics_of"]
 
-Input = str | Path | pl.DataFrame | Sequence[Mapping[str, Any]]
+Input = str | Path | Topics | pl.DataFrame | Sequence[Mapping[str, Any]]
 Inputs = Input | Mapping[str, Input]
-"""A file (recording, `.jsonl`, `.csv`, `.parquet`), a frame or a list of dicts; or a mapping of those by source."""
+"""A file (recording, `.jsonl`, `.csv`, `.parquet`), topics of Kafka (`Topics`, or `kafka:payments?stop=latest`), a
+frame or a list of dicts; or a mapping of those by source."""
 InputPaths = Mapping[str, str]
 
 
@@ -58,6 +60,10 @@ def open_inputs(flow: Flow, inputs: Inputs) -> dict[str, Source]:
 
 
 def _open(step: SourceStep, given: Input) -> Source:
+    if is_topics(given):
+        from styx_lab.connectors.kafka import KafkaSource
+
+        return KafkaSource(topics_of(given))
     if isinstance(given, str | Path):
         source = open_source(given, step.schema)
         if isinstance(source, RecordingSource):
@@ -68,8 +74,18 @@ def _open(step: SourceStep, given: Input) -> Source:
     if isinstance(given, list | tuple):
         return MemorySource(given, step.schema)
     raise FlowError(
-        "not an input", where=step.where, got=type(given).__name__, hint="a path, a frame or a list of dicts"
+        "not an input", where=step.where, got=type(given).__name__, hint="a path, topics, a frame or a list of dicts"
     )
+
+
+def is_topics(given: object) -> bool:
+    """Whether an input is topics of Kafka."""
+    return isinstance(given, Topics) or (isinstance(given, str) and given.startswith(SCHEME))
+
+
+def topics_of(given: object) -> Topics:
+    """The topics that an input says."""
+    return given if isinstance(given, Topics) else Topics.parse(str(given))
 
 
 def _check_recorded(step: SourceStep, path: str | Path) -> None:

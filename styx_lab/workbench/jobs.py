@@ -13,6 +13,7 @@ from typing import Any
 from styx_lab.bundles.bundle import Bundle, environment, read_bundle
 from styx_lab.bundles.verify import verify_in_clean_process
 from styx_lab.connectors import Recording
+from styx_lab.connectors.kafka.source import KafkaSource
 from styx_lab.connectors.recording import is_recording
 from styx_lab.core.operator import Figures
 from styx_lab.core.ports import Observer
@@ -23,7 +24,7 @@ from styx_lab.engines.runner.runner import Outcome, RunSettings, run
 from styx_lab.engines.runner.segments import read_output
 from styx_lab.errors import NotFoundError, RunError, StyxError
 from styx_lab.stores import JobRecord, SqliteStore
-from styx_lab.workbench.inputs import Inputs, named_inputs, open_inputs
+from styx_lab.workbench.inputs import Inputs, is_topics, named_inputs, open_inputs, topics_of
 from styx_lab.workbench.lookups import Lookups, lasting, opened_lookups
 
 __all__ = ["JobReport", "ask_savepoint", "ask_stop", "list_jobs", "read_job_output", "run_bundle"]
@@ -108,7 +109,7 @@ def run_bundle(
         reference: the bundle: `card-fraud`, `card-fraud@3` or `card-fraud@production`; of a job that is gone on with
         it must
             be the same version.
-        inputs: a file for each source; may be left out where a job goes on.
+        inputs: a file, or topics with an end, for each source; may be left out where a job goes on.
         job: the job's id; the flow's name where none is given. Its folder is `jobs/ID` beside the store.
         store: the store; the default one where none is named.
         settings: batch size, intervals, rate.
@@ -181,13 +182,18 @@ def _settle(
         if known is None:
             raise RunError("a new job needs an input", where=f"job {folder.name!r}", hint="--input FILE")
         paths: dict[str, str] = known["inputs"]
+        said = known.get("said", {})
     else:
         given = named_inputs(bundle.flow(), inputs)
         for source, one in given.items():
-            if not isinstance(one, str | Path):
-                raise RunError("a job reads files", where=f"source {source!r}", got=type(one).__name__)
-        paths = {source: str(Path(str(one)).resolve()) for source, one in given.items()}
-    content = {source: _content(Path(path)) for source, path in paths.items()}
+            if not isinstance(one, str | Path) and not is_topics(one):
+                raise RunError("a job reads files or topics", where=f"source {source!r}", got=type(one).__name__)
+        said = {source: str(one) for source, one in given.items()}
+        # `latest` was another offset when the job began: it reads what it began with.
+        same = known is not None and known.get("said") == said
+        paths = known["inputs"] if same and known is not None else {}
+        paths = paths or {source: _lasting(source, one) for source, one in given.items()}
+    content = {source: _content(path) for source, path in paths.items()}
     if known is not None and known["content"] != content:
         raise RunError(
             "the job's input has changed",
@@ -199,12 +205,35 @@ def _settle(
     texts = {} if known is None else known.get("lookups", {})
     texts |= {name: lasting(one) for name, one in lookups.items() if isinstance(one, str)}
     value = {"bundle": pinned, "bundle_sha256": bundle.sha256, "inputs": paths, "content": content, "lookups": texts}
+    value["said"] = said
     write_durably(about, json.dumps(value, indent=1).encode())
     return paths, {**texts, **{name: one for name, one in lookups.items() if not isinstance(one, str)}}
 
 
-def _content(path: Path) -> str:
-    """What tells one input from another: a recording's content hash; of other files the size."""
+def _lasting(source: str, given: object) -> str:
+    """An input as a text that says the same at every start: a whole path, or topics with offsets in place of words."""
+    if not is_topics(given):
+        return str(Path(str(given)).resolve())
+    topics = topics_of(given)
+    if topics.live:
+        raise RunError(
+            "a job reads topics to an end",
+            where=f"source {source!r}",
+            got=str(topics),
+            hint="say where to stop: stop=latest, a time, or offsets",
+        )
+    opened = KafkaSource(topics)
+    try:
+        return str(opened.pinned())
+    finally:
+        opened.close()
+
+
+def _content(given: str) -> str:
+    """What tells one input from another: a recording's content hash; of other files the size; topics by offsets."""
+    if is_topics(given):
+        return given
+    path = Path(given)
     return Recording.open(path).about.content_sha256 if is_recording(path) else f"{path.stat().st_size} bytes"
 
 

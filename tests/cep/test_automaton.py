@@ -13,6 +13,7 @@ from styx_lab.flow.pattern.parts import GROUP, Part, Quantifier
 from styx_lab.operators.cep.automaton.build import build_automaton
 from styx_lab.operators.cep.automaton.states import Automaton
 from tests.cep.reading_kit import automata, is_
+from tests.cep.refusals import what_cannot_be
 
 LOOP = Quantifier("loop", 1, None)
 OPTIONAL = Quantifier(optional=True)
@@ -140,20 +141,21 @@ _EMPTY = Part(GROUP, "followed_by", quantifier=LOOP, group=(replace(_a(), quanti
 
 
 @pytest.mark.parametrize(
-    ("parts", "skip", "says"),
+    ("parts", "skip", "says", "sees"),
     [
-        ((), NO_SKIP, "at least one part"),
-        ((_a(), _a(relation="next")), NO_SKIP, "name of two parts"),
-        ((_a(), Part(GROUP, "next", group=(_a(),))), NO_SKIP, "name of two parts"),
-        ((_a(name="$endState$"),), NO_SKIP, "reserved"),
-        ((_a(),), AfterMatch("skip_to_first", "b"), "goes to a part that there is not"),
-        ((_a(), Part("n", "not_followed_by")), NO_SKIP, "needs a window"),
-        ((_a(), _b(gap_ms=9, within_ms=8)), NO_SKIP, "longer than that of the whole match"),
-        ((Part("x", "begin"), _EMPTY), NO_SKIP, "for ever"),
+        ((), NO_SKIP, "at least one part", "names"),
+        ((_a(), _a(relation="next")), NO_SKIP, "the same name", "names"),
+        ((_a(), Part(GROUP, "next", group=(_a(),))), NO_SKIP, "the same name", "names"),
+        ((_a(name="$endState$"),), NO_SKIP, "the end's", "names"),
+        ((_a(),), AfterMatch("skip_to_first", "b"), "goes to a part that the pattern does not have", "skip"),
+        ((_a(), Part("n", "not_followed_by")), NO_SKIP, "needs a length of time", "unending not"),
+        ((_a(), _b(gap_ms=9, within_ms=8)), NO_SKIP, "may be no longer than", "gap"),
+        ((Part("x", "begin"), _EMPTY), NO_SKIP, "for ever", "round"),
         (
             (replace(_EMPTY, quantifier=Quantifier(), relation="begin"), Part("n", "not_next")),
             NO_SKIP,
-            "nothing to stop",
+            "before any event was taken",
+            "stopped start",
         ),
         (
             (
@@ -164,10 +166,14 @@ _EMPTY = Part(GROUP, "followed_by", quantifier=LOOP, group=(replace(_a(), quanti
             ),
             NO_SKIP,
             "greedy loop",
+            "greed",
         ),
     ],
 )
-def test_what_cannot_be_is_refused_with_the_reason(parts: tuple[Part, ...], skip: AfterMatch, says: str) -> None:
+def test_what_cannot_be_is_refused_with_the_reason(
+    parts: tuple[Part, ...], skip: AfterMatch, says: str, sees: str
+) -> None:
+    assert what_cannot_be(parts, skip) == sees
     with pytest.raises(FlowError, match=says):
         build_automaton(parts, skip)
 

@@ -16,11 +16,11 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn2pmml.pipeline import PMMLPipeline
 
+from styx_lab.core.java import find_java
 from styx_lab.errors import InputMissingError, ModelError
 from styx_lab.models import TrainedModel, check_pmml, export_pipeline
 from styx_lab.models.converter import NO_TELEMETRY, close_converter
 from styx_lab.models.export import _convert_cold
-from styx_lab.models.java import find_java
 
 
 def test_two_exports_are_equal_and_silent(

@@ -36,7 +36,7 @@ def decode(
 
     Keeps no state. NaN stays NaN: see `nan_to_null`.
     """
-    broken = dict(sorted((arrivals.broken or {}).items()))
+    broken = dict(sorted(arrivals.broken.items())) if arrivals.broken else {}
     good = split_good(len(arrivals), broken)
     if arrivals.columns is not None:
         frame = arrivals.columns

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -152,16 +153,9 @@ class Expression:
         """
         self._check_columns(schema, where)
         try:
-            dtype = self._stages.over(_one_row(schema, _null).clear(), _RESULT).schema[_RESULT]
-            self._stages.over(_one_row(schema, _null), _RESULT)
+            dtype = _tried(self, tuple((name, schema[name]) for name in sorted(self.columns())))
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise self._misfit(schema, error, where) from error
-        # Polars finds that types do not fit when it meets a value, in some functions; nulls alone pass.
-        try:
-            self._stages.over(_one_row(schema, _some), _RESULT)
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-            if _OF_TYPES.search(str(error)):
-                raise self._misfit(schema, error, where) from error
         if boolean and dtype != pl.Boolean():
             raise ExpressionError(
                 f"a condition must be true or false, and {self.text!r} is of type {dtype}",
@@ -224,6 +218,28 @@ class Expression:
 
     def __repr__(self) -> str:
         return f"Expression({self.text})"
+
+
+@lru_cache(maxsize=4096)
+def _tried(expression: Expression, columns: tuple[tuple[str, pl.DataType], ...]) -> pl.DataType:
+    """The type of an expression's values over columns of some types, of which it reads all; found once.
+
+    A flow is checked whenever a step is added to it and whenever it is run, and each try is a query.
+
+    Raises:
+        polars.exceptions.PolarsError, polars.exceptions.PanicException: where the types do not fit.
+    """
+    schema, stages = dict(columns), expression.stages
+    nulls = _one_row(schema, _null)
+    dtype = stages.over(nulls.clear(), _RESULT).schema[_RESULT]
+    stages.over(nulls, _RESULT)
+    # Polars finds that types do not fit when it meets a value, in some functions; nulls alone pass.
+    try:
+        stages.over(_one_row(schema, _some), _RESULT)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        if _OF_TYPES.search(str(error)):
+            raise
+    return dtype
 
 
 def _one_row(schema: Mapping[str, pl.DataType], value: Callable[[pl.DataType], Any]) -> pl.DataFrame:

@@ -39,6 +39,7 @@ class Rows:
         self.height = height
         self.texts: list[str] = [""]
         self.kinds: list[str | None] = [None]
+        self.made: dict[object, Any] = {}
         self._known: dict[str, int] = {}
 
     def error(self, text: str, kind: str = "failed") -> int:

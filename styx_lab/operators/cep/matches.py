@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,7 @@ import polars as pl
 from styx_lab.core.batch import Batch, Int64s
 from styx_lab.core.events import ARRIVAL, DETECTED, ORIGIN, TIME, canonical_json
 from styx_lab.core.keys import KeyIndex
+from styx_lab.core.pick import pick_of
 from styx_lab.core.schema import TIME_DTYPE
 from styx_lab.core.texts import Runs, byte_runs, join_bytes, join_runs, origin_parts, runs_column
 from styx_lab.operators.cep.found import AT, FIRST, KIND, LENGTH, SLOT, STEP
@@ -19,7 +21,7 @@ from styx_lab.operators.rows import EventRows
 __all__ = ["Layout", "frame_of", "with_computed"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Layout:
     """What a match looks like.
 
@@ -28,12 +30,24 @@ class Layout:
         parts: for each column of a part, whether it is a list; in the order of the columns.
         numbers: the number of each part in the matcher, by column.
         fields: the columns of an event in a part.
+        exact: the parts whose columns were found to be of the types that are wanted, as they are.
     """
 
     step: str
     parts: Mapping[str, bool]
     numbers: Mapping[str, int]
     fields: tuple[str, ...]
+    exact: set[str] = field(default_factory=set)
+
+    @cached_property
+    def marks(self) -> tuple[Int64s, Runs, Runs]:
+        """Of each part its place among their names, by number; what stands before an event, by kind; and behind it."""
+        names = sorted(self.parts)
+        rank = np.zeros(max(self.numbers.values()) + 1, np.int64)
+        rank[[self.numbers[name] for name in names]] = np.arange(len(names))
+        openings = [f"{canonical_json(name).decode()}:[" for name in names]
+        before = byte_runs([text.encode() for text in (",", *openings, *(f",{opening}" for opening in openings))])
+        return rank, before, byte_runs([b"", b"]"])
 
 
 def frame_of(
@@ -60,15 +74,24 @@ def frame_of(
     ends = np.cumsum(lengths)
     owner = np.repeat(np.arange(len(found)), lengths)
     places = np.repeat(first - ends + lengths, lengths) + np.arange(len(owner))
-    numbers, taken = events[places, 0], rows.find(events[places, 1])
+    numbers = events[places, 0]
+    # The events of a part stand together, those of one match in their order.
+    by_part = np.argsort(numbers, kind="stable")
+    owner, numbers = owner[by_part], numbers[by_part]
+    taken = rows.find(events[places[by_part], 1])
     structs = pl.DataFrame([taken.get_column(name) for name in layout.fields]).to_struct("part")
     columns = []
     for name, many in layout.parts.items():
-        of_part = np.flatnonzero(numbers == layout.numbers[name])
-        if many:
-            columns.append(_lists(layout.fields, taken, of_part, owner[of_part], len(found), schema[name]).alias(name))
-        else:
-            columns.append(_part(structs, of_part, owner[of_part], len(found), schema[name]).alias(name))
+        first, last = numbers.searchsorted([layout.numbers[name], layout.numbers[name] + 1]).tolist()
+        of_part, whose = structs.slice(first, last - first), owner[first:last]
+        column = _lists(of_part, whose, len(found)) if many else _spread(of_part, whose, len(found))
+        if name not in layout.exact:
+            # To ask for the type of a struct makes an object a field.
+            if column.dtype == schema[name]:
+                layout.exact.add(name)
+            else:
+                column = column.cast(schema[name])
+        columns.append(column.alias(name))
     key, key_json = keys.frame_and_json(found[:, SLOT], dict(schema))
     inner = _inner(layout, taken, numbers, owner, len(found))
     # The same events may also be a match, or time out once more: a timeout has its time beside them.
@@ -98,41 +121,28 @@ def with_computed(frame: pl.DataFrame, computed: pl.DataFrame, names: Iterable[s
     return pl.DataFrame([known[name] for name in names])
 
 
-def _part(structs: pl.Series, of_part: Int64s, owner: Int64s, count: int, dtype: pl.DataType) -> pl.Series:
-    """A part's column: the event as a struct; null where the match has none."""
-    # A frame is indexed directly, a series by a query.
-    struct = structs if len(of_part) == len(structs) else pl.DataFrame([structs])[of_part].to_series()
-    return _cast(_spread(struct, owner, count), dtype)
-
-
-def _lists(
-    fields: Sequence[str], taken: pl.DataFrame, of_part: Int64s, owner: Int64s, count: int, dtype: pl.DataType
-) -> pl.Series:
+def _lists(structs: pl.Series, owner: Int64s, count: int) -> pl.Series:
     """The column of a part that takes several events: a struct of lists; null where the match has none of it."""
-    chosen = taken.select(fields)[of_part] if len(of_part) != taken.height else taken.select(fields)
-    grouped = chosen.with_columns(pl.Series("\0owner", owner)).group_by("\0owner", maintain_order=True).agg(fields)
+    taken = structs.struct.unnest()
+    fields = taken.columns
+    grouped = taken.with_columns(pl.Series("\0owner", owner)).group_by("\0owner", maintain_order=True).agg(fields)
     struct = grouped.select(pl.struct(fields)).to_series()
-    return _cast(_spread(struct, grouped["\0owner"].to_numpy(), count), dtype)
+    return _spread(struct, grouped["\0owner"].to_numpy(), count)
 
 
 def _spread(struct: pl.Series, owner: Int64s, count: int) -> pl.Series:
+    """A column of one value for each match; null where the match has none."""
     if len(owner) == count:
         return struct
     # A match that has none of it gets the null behind the last.
     index = np.full(count, len(struct), np.int64)
     index[owner] = np.arange(len(owner))
-    return struct.extend_constant(None, 1).gather(pl.Series(index))
-
-
-def _cast(column: pl.Series, dtype: pl.DataType) -> pl.Series:
-    return column if column.dtype == dtype else column.cast(dtype)
+    return pick_of(struct.extend_constant(None, 1), index)
 
 
 def _inner(layout: Layout, taken: pl.DataFrame, numbers: Int64s, owner: Int64s, count: int) -> Runs:
     """Of each match `part:[event, ...]` for each of its parts, in order of their names, with commas between them."""
-    names = sorted(layout.parts)
-    rank = np.zeros(max(layout.numbers.values()) + 1, np.int64)
-    rank[[layout.numbers[name] for name in names]] = np.arange(len(names))
+    rank, before, after = layout.marks
     part = rank[numbers]
     order = np.lexsort((part, owner))
     part, of = part[order], owner[order]
@@ -142,12 +152,9 @@ def _inner(layout: Layout, taken: pl.DataFrame, numbers: Int64s, owner: Int64s, 
     begins[1:] |= part[1:] != part[:-1]
     ends = np.ones(len(order), np.bool_)
     ends[:-1] = begins[1:]
-    openings = [f"{canonical_json(name).decode()}:[" for name in names]
-    before = byte_runs([text.encode() for text in (",", *openings, *(f",{opening}" for opening in openings))])
-    kind = np.where(begins, 1 + part + len(names) * ~fresh, 0)
-    after = byte_runs([b"", b"]"]).take(ends.astype(np.int64))
+    kind = np.where(begins, 1 + part + len(layout.parts) * ~fresh, 0)
     places = [one if isinstance(one, str) else one.take(order) for one in origin_parts(taken)]
-    said = join_bytes([before.take(kind), *places, after], len(order))
+    said = join_bytes([before.take(kind), *places, after.take(ends.astype(np.int64))], len(order))
     # The events of a match stand one behind the other, so its text is there.
     total = np.zeros(len(order) + 1, np.int64)
     np.cumsum(said.lengths, out=total[1:])

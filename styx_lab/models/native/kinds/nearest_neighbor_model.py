@@ -18,6 +18,7 @@ from styx_lab.models.native.grammar import MODEL_ATTRIBUTES, MODEL_CHILDREN, Gra
 from styx_lab.models.native.kinds.clustering_model import gather
 from styx_lab.models.native.kinds.measure import GRAMMAR as MEASURES
 from styx_lab.models.native.kinds.measure import Compared, Measure, read_compared, read_measure
+from styx_lab.models.native.kinds.nearest_kernel import choose_nearest
 from styx_lab.models.native.place import child, children, choice, integer, number, refuse, required
 from styx_lab.models.native.prediction import Prediction
 from styx_lab.models.native.scope import Scope
@@ -45,6 +46,7 @@ GRAMMAR: Final[Grammar] = {
 _NUMBERS: Final = ("average", "median", "weightedAverage")
 _CLASSES: Final = ("majorityVote", "weightedMajorityVote")
 _TOLD: Final = 10
+_QUICK: Final = ("euclidean", "squaredEuclidean", "cityBlock")
 _CHUNK: Final = 4_000_000
 """Distances that are held at a time."""
 
@@ -156,6 +158,10 @@ class _Neighbors:
         # Outputs may ask for some that do not count.
         self._told = min(len(points), max(count, _TOLD))
         self._threshold = points.dtype.type(threshold)
+        self._quick: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None
+        plain = measure.name in _QUICK and all(each.function == "absDiff" for each in compared)
+        if plain and points.dtype == np.float64:
+            self._quick = np.ascontiguousarray(points.T), np.array([each.weight for each in compared], dtype=np.float64)
 
     def regression(self, answers: Numbers, method: str) -> Callable[[Scope], Prediction]:
         """What tells a number."""
@@ -208,17 +214,29 @@ class _Neighbors:
         values, missing, errors = gather(self._fields, self._points.dtype.type, scope)
         order = np.zeros((rows.height, self._told), dtype=np.int64)
         distances = np.zeros((rows.height, self._told), dtype=values.dtype)
+        if self._quick is not None and not missing.any():
+            squared = self._measure.name != "cityBlock"
+            rooted = self._measure.name == "euclidean"
+            with np.errstate(all="ignore"):
+                choose_nearest(values, *self._quick, squared, rooted, order, distances)
+        else:
+            self._sort(values, missing, order, distances)
+        nothing = self._measure.unmeasured(values, missing) | np.isnan(distances).any(axis=1)
+        text = rows.error("the row cannot be compared with those that are kept")
+        return order, distances, first_error(errors, where_error(nothing, text))
+
+    def _sort(
+        self, values: Numbers, missing: npt.NDArray[np.bool_], order: npt.NDArray[np.int64], distances: Numbers
+    ) -> None:
+        """Fill `order` and `distances` from all distances, sorted."""
         weights = np.ones(len(self._fields))
         step = max(1, _CHUNK // max(1, len(self._points)))
-        for start in range(0, rows.height, step):
+        for start in range(0, len(values), step):
             cut = slice(start, start + step)
             table = self._measure.distances(values[cut], missing[cut], self._points, self._compared, weights)
             near = -table if self._measure.similar else table
             order[cut] = np.argsort(near, axis=1, kind="stable")[:, : self._told]
             distances[cut] = np.take_along_axis(table, order[cut], axis=1)
-        nothing = self._measure.unmeasured(values, missing) | np.isnan(distances).any(axis=1)
-        text = rows.error("the row cannot be compared with those that are kept")
-        return order, distances, first_error(errors, where_error(nothing, text))
 
     def _features(self, order: npt.NDArray[np.int64], distances: Numbers) -> dict[str, Column]:
         features: dict[str, Column] = {}

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 from xml.etree.ElementTree import Element
 
 import numpy as np
+import numpy.typing as npt
 
 from styx_lab.models.native.column import Column, first_error
 from styx_lab.models.native.place import children, choice, integer, refuse, required, switch
@@ -113,23 +115,19 @@ def compile_text_index(node: Element, library: Library, compile_it: Callable[[El
             text = each(text)
         return words.part(text)
 
-    def weigh(text: list[str], wanted: list[str]) -> float:
-        count = words.count(text, wanted, hits == "bestHits")
-        if weights == "termFrequency":
-            return float(count)
-        if weights == "binary":
-            return 1.0 if count else 0.0
-        if weights == "logarithmic":
-            return math.log10(1 + count)
-        most = max((text.count(each) for each in set(text)), default=0)
-        return 0.5 * (1.0 + count / most) if most and count else 0.0
+    # What parts texts alike shares the parted texts of a batch: there is often one TextIndex for each of many terms.
+    alike: object = (words, id(normalize)) if normalize else words
 
     def evaluate(variables: Variables) -> Column:
         rows = variables.rows
         text, wanted = cast(variables.column(name), "string", rows), cast(term(variables), "string", rows)
-        parted = [clean(each) for each in text.words]
+        kept = rows.made.get((alike, id(text.words)))
+        if kept is None:  # the words are kept beside, so that no other ones get their place
+            kept = rows.made[alike, id(text.words)] = (text.words, _Parted([clean(each) for each in text.words]))
+        parted: _Parted = kept[1]
         terms = [clean(each) for each in wanted.words]
-        table = np.array([[weigh(each, one) for one in terms] for each in parted], dtype=np.float64)
+        counts = [parted.counts(each, words, hits == "bestHits") for each in terms]
+        table = np.stack([_weigh(each, weights, parted) for each in counts], axis=1)
         values = table[text.values.astype(np.int32, copy=False), wanted.values.astype(np.int32, copy=False)]
         missing = text.gaps | wanted.gaps
         data_type = "integer" if weights in ("termFrequency", "binary") else "double"
@@ -141,6 +139,57 @@ def compile_text_index(node: Element, library: Library, compile_it: Callable[[El
         )
 
     return evaluate
+
+
+class _Parted:
+    """The words of some texts, and where terms stand in them."""
+
+    def __init__(self, texts: list[list[str]]) -> None:
+        self._texts = texts
+        self._terms: dict[int, dict[tuple[str, ...], tuple[list[int], list[int]]]] = {}
+        self._most: npt.NDArray[np.float64] | None = None
+
+    def counts(self, term: list[str], words: _Words, best: bool) -> npt.NDArray[np.int64]:
+        """How often a term stands in each text."""
+        if words.distance:
+            return np.array([words.count(each, term, best) for each in self._texts], dtype=np.int64)
+        found = np.zeros(len(self._texts), dtype=np.int64)
+        if term:
+            places, counts = self._of_size(len(term)).get(tuple(term), ([], []))
+            found[places] = counts
+        return found
+
+    def _of_size(self, size: int) -> dict[tuple[str, ...], tuple[list[int], list[int]]]:
+        """For each term of so many words the texts that it stands in, and how often."""
+        known = self._terms.get(size)
+        if known is None:
+            known = {}
+            for at, text in enumerate(self._texts):
+                for term, count in Counter(zip(*(text[begin:] for begin in range(size)), strict=False)).items():
+                    places, counts = known.setdefault(term, ([], []))
+                    places.append(at)
+                    counts.append(count)
+            self._terms[size] = known
+        return known
+
+    @property
+    def most(self) -> npt.NDArray[np.float64]:
+        """How often the most frequent word of each text stands in it."""
+        if self._most is None:
+            self._most = np.array([max(Counter(each).values(), default=0) for each in self._texts], dtype=np.float64)
+        return self._most
+
+
+def _weigh(counts: npt.NDArray[np.int64], weights: str, parted: _Parted) -> npt.NDArray[np.float64]:
+    if weights == "termFrequency":
+        return counts.astype(np.float64)
+    if weights == "binary":
+        return (counts > 0).astype(np.float64)
+    if weights == "logarithmic":
+        logarithms = np.array([math.log10(1 + count) for count in range(int(counts.max(initial=0)) + 1)])
+        return np.asarray(logarithms[counts])
+    some = (counts > 0) & (parted.most > 0)
+    return np.where(some, 0.5 * (1.0 + counts / np.maximum(parted.most, 1.0)), 0.0)
 
 
 def _normalization(node: Element, around: _Words) -> Callable[[str], str]:

@@ -1,1 +1,1 @@
-"""Patterns as automata: states (what they are), build (from parts), spots (a part in its place), refusals."""
+"""Patterns as automata: states (what they are), build (from parts), spots (a part in its place)."""

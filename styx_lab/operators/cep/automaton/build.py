@@ -2,30 +2,21 @@
 
 Law (oracle): the states, the order in which they are made, their names and the order of their edges are Flink's.
 
-What a pattern cannot mean is refused here, with the reason: Flink accepts it and then hangs or dies.
+What a pattern cannot be is refused before (see `flow/pattern/structure.py`): some of it would be laid out without end.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-from styx_lab.errors import FlowError
 from styx_lab.flow.pattern.after_match import AfterMatch
 from styx_lab.flow.pattern.conditions import Condition, Negated
 from styx_lab.flow.pattern.parts import Part
-from styx_lab.operators.cep.automaton.refusals import (
-    END_STATE,
-    refuse_long_gaps,
-    refuse_names,
-    refuse_rounds,
-    refuse_stopped_start,
-    refuse_unending_not,
-    round_without_event,
-)
+from styx_lab.flow.pattern.structure import END, refuse_broken
 from styx_lab.operators.cep.automaton.spots import Chain, Spot, both, maybe_unless, unless
 from styx_lab.operators.cep.automaton.states import Automaton, Edge, State
 
-__all__ = ["build_automaton"]
+__all__ = ["build_automaton", "lay_out"]
 
 
 def build_automaton(parts: tuple[Part, ...], after_match: AfterMatch) -> Automaton:
@@ -45,20 +36,19 @@ def build_automaton(parts: tuple[Part, ...], after_match: AfterMatch) -> Automat
         after_match: the skip strategy, handed on.
 
     Raises:
-        FlowError: for what Flink refuses when it compiles (names used twice, a skip to no part, windows that do not
-            fit, an unending not), and for what it hangs or dies on: a loop that goes round without an event, a start
-            that could be stopped, an optional greedy loop with `until` behind `not_followed_by`.
+        FlowError: as `refuse_broken`.
     """
-    refuse_names(parts, after_match)
+    refuse_broken(parts, after_match)
+    return lay_out(parts, after_match)
+
+
+def lay_out(parts: tuple[Part, ...], after_match: AfterMatch) -> Automaton:
+    """As `build_automaton`, of parts that were tried already; what `refuse_broken` refuses may have no automaton."""
     layout = _Layout()
-    final = layout.state(END_STATE, "final")
+    final = layout.state(END, "final")
     layout.window = parts[-1].within_ms
     start = layout.chain(Chain(parts), final)
     start.kind = "start"
-    refuse_unending_not(parts[-1], layout.window)
-    refuse_long_gaps(layout.states, layout.window)
-    refuse_rounds(layout.states)
-    refuse_stopped_start(layout.states, layout.number(start))
     return Automaton(tuple(layout.states), layout.number(start), layout.number(final), layout.window or 0, after_match)
 
 
@@ -231,13 +221,7 @@ class _Layout:
         if not part.quantifier.greedy or part.until is None:
             self._proceed(state, after, spot.always())
             return
-        copy = self._before_greed.get(self.number(after))
-        if copy is None:
-            raise FlowError(
-                "an optional greedy loop with until() behind not_followed_by() has no meaning",
-                where=f"pattern part {part.name!r}",
-                hint="leave out one of optional(), greedy(), until() and the not",
-            )
+        copy = self._before_greed[self.number(after)]
         self._proceed(state, copy, both(spot.always(), part.until))
         self._proceed(state, after, both(spot.always(), Negated(part.until)))
 
@@ -285,20 +269,18 @@ class _Layout:
             target = self.number(copy) if edge.target == own else edge.target
             copy.edges.append(Edge(edge.action, target, edge.condition))
 
-    def _strip(self, state: State, spot: Spot, path: tuple[State, ...] = ()) -> State:
+    def _strip(self, state: State, spot: Spot) -> State:
         """A state without the stop edges of the nots that an optional part ends by taking an event."""
         nots = {part.name for part in spot.nots()}
         if not nots or not spot.part.quantifier.optional or state.kind == "final":
             return state
-        if state in path:
-            raise round_without_event(state)
         copy = self.state(state.name, state.kind)
         for edge in state.edges:
             target = self.states[edge.target]
             if edge.action != "proceed":
                 self._copy_edges(state, copy, [edge])
             elif target.kind != "stop":
-                self._proceed(copy, self._strip(target, spot, (*path, state)), edge.condition)
+                self._proceed(copy, self._strip(target, spot), edge.condition)
             elif target.name not in nots:
                 self._proceed(copy, target, edge.condition)
         return copy

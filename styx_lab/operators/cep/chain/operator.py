@@ -15,9 +15,11 @@ import numpy as np
 import polars as pl
 
 from styx_lab.core.batch import Batch, Int64s
+from styx_lab.core.epoch import epoch_ms
 from styx_lab.core.events import TIME
 from styx_lab.core.keys import KeyIndex
 from styx_lab.core.operator import LATE, OUT, Emission, Operator
+from styx_lab.core.pick import pick
 from styx_lab.core.state import GROUP, State
 from styx_lab.core.time import MIN_WATERMARK
 from styx_lab.flow.steps import Detect
@@ -28,11 +30,14 @@ from styx_lab.operators.cep.found import AT, COLUMNS, FIRST, LENGTH, SLOT, STEP
 from styx_lab.operators.cep.limit import too_many
 from styx_lab.operators.cep.matches import Layout, frame_of, with_computed
 from styx_lab.operators.rows import EventRows
-from styx_lab.operators.values import Values, condition_names, truths, values_of
+from styx_lab.operators.values import Values, values_of
 
 __all__ = ["ChainOperator"]
 
 _VERSION: Final = 1
+_TIME, _SLOT, _MASK, _NUMBER = range(4)
+_WORDS: Final = 4
+"""Of an event that waits: its time, its key's slot, the bits of the conditions that it meets, its number."""
 _MANY_KEYS: Final = 65_536  # fewer are not worth sweeping for
 
 
@@ -54,6 +59,7 @@ class ChainOperator(Operator):
         self._output = outputs[OUT].schema
         # To make a frame of so many types takes longer than to take a small batch.
         self._nothing = pl.DataFrame(schema=self._output)
+        self._no_event = pl.DataFrame(schema=stream.schema)
         self._columns = dict(step.columns)
         parts = step.pattern.columns
         fields = (*dict(stream.columns), TIME)
@@ -61,7 +67,9 @@ class ChainOperator(Operator):
         # Parts may share a column: what stands before a colon in their names.
         columns = [self._layout.numbers[part.column] for part in step.pattern.parts]
         self._part_of = np.repeat(columns, [last - first for first, last in self._program.slices])
-        self._conditions = condition_names(self._program.conditions)
+        self._conditions = list(dict.fromkeys(one for all_of in self._program.conditions for one in all_of))
+        # Whether an event that meets no condition matters too: where one must be the very next.
+        self._takes_all = bool(self._program.strict.any())
         self._reset()
 
     def _reset(self) -> None:
@@ -72,62 +80,73 @@ class ChainOperator(Operator):
         self._last_keys = 0
         # The watermark when all partial matches were last looked at.
         self._looked_at = MIN_WATERMARK
-        # What waits for the watermark, in order of arrival.
-        self._times, self._slots, self._masks, self._numbers = _none(), _none(), _none(), _none()
+        # What waits for the watermark, in order of arrival: see `_TIME` and the others.
+        self._waiting = np.empty((_WORDS, 0), np.int64)
 
     def process(self, inputs: Sequence[Batch]) -> Emission:
         """See `Operator.process`."""
         (batch,) = inputs
-        times = batch.frame[TIME].to_physical().to_numpy()
+        times = epoch_ms(batch.frame[TIME])
         late = times <= batch.watermarks()
-        taken = values_of(self._step.name, batch.keep(~late), self._conditions)
-        self._take(taken)
+        timely, behind = batch, Batch(self._no_event, _none(), batch.before, batch.steps)
+        if late.any():
+            timely, behind = batch.keep(~late), batch.keep(late)
+        taken = values_of(self._step.name, timely, {}, self._conditions)
+        if taken.batch is not batch:
+            times = epoch_ms(taken.batch.frame[TIME])
+        self._take(taken, times)
         matched = self._release(batch)
         made = self._with_columns(matched)
         dead = [letters for letters in (taken.dead, made.dead) if letters is not None]
         counts = {"matches": len(made.batch)} | ({"dead_matches": len(made.dead_order)} if len(made.dead_order) else {})
         return Emission(
-            {OUT: made.batch, LATE: batch.keep(late)},
+            {OUT: made.batch, LATE: behind},
             dead=pl.concat(dead) if dead else None,
             dead_order=taken.dead_order,
             lost_order=made.dead_order,
-            late_order=batch.order[late],
+            late_order=behind.order,
             counts=counts,
         )
 
-    def _take(self, taken: Values) -> None:
+    def _take(self, taken: Values, times: Int64s) -> None:
         frame = taken.batch.frame
-        if frame.is_empty():
+        height = frame.height
+        if not height:
             return
-        times = frame[TIME].to_physical().to_numpy()
-        masks = np.zeros(frame.height, np.int64)
-        for bit, told in enumerate(truths(taken.frame, frame.height, self._program.conditions)):
-            masks |= told.astype(np.int64) << bit
-        numbers = np.arange(self._next_number, self._next_number + frame.height)
-        self._next_number += frame.height
-        # Only events that meet some condition can be part of a match; others matter where one must be the very next.
+        came = np.zeros((_WORDS, height), np.int64)
+        came[_TIME] = times
+        masks = came[_MASK]
+        for bit, all_of in enumerate(self._program.conditions):
+            told: np.ndarray | np.bool_ = np.True_
+            for one in all_of:
+                told = told & taken.told[one]
+            masks |= told * np.int64(1 << bit)
+        came[_NUMBER] = np.arange(self._next_number, self._next_number + height)
+        self._next_number += height
+        # Only events that meet some condition can be part of a match.
         useful = masks != 0
-        self._rows.add_some(frame, numbers, useful)
-        kept = np.ones(len(useful), np.bool_) if self._program.strict.any() else useful
-        slots = self._keys.slots(frame if kept.all() else frame.filter(pl.Series(kept)))
-        self._times = np.concatenate([self._times, times[kept]])
-        self._slots = np.concatenate([self._slots, slots])
-        self._masks = np.concatenate([self._masks, masks[kept]])
-        self._numbers = np.concatenate([self._numbers, numbers[kept]])
+        self._rows.add_some(frame, came[_NUMBER], useful)
+        if not self._takes_all and not useful.all():
+            frame, came = pick(frame, np.flatnonzero(useful)), came[:, useful]
+        came[_SLOT] = self._keys.slots(frame)
+        self._waiting = np.concatenate([self._waiting, came], axis=1)
 
     def _release(self, batch: Batch) -> Batch:
-        ripe = self._times <= batch.after
-        if not ripe.any() or not len(batch.steps):
+        waiting = self._waiting
+        ripe = waiting[_TIME] <= batch.after
+        if not len(batch.steps) or not ripe.any():
             self._forget(batch.after)
             return Batch(self._nothing, _none(), batch.before, batch.steps)
-        arranged = np.flatnonzero(ripe)[np.argsort(self._times[ripe], kind="stable")]
-        times = self._times[arranged]
-        completed, numbers, full = advance(
+        arranged = np.flatnonzero(ripe)
+        arranged = arranged[np.argsort(waiting[_TIME, arranged], kind="stable")]
+        times, slots, masks, numbers = waiting[:, arranged]
+        self._waiting = waiting[:, ~ripe]
+        completed, taken, full = advance(
             self._partials,
             times,
-            self._slots[arranged],
-            self._masks[arranged],
-            self._numbers[arranged],
+            slots,
+            masks,
+            numbers,
             bits=self._program.bits,
             strict=self._program.strict,
             within_ms=self._program.within_ms,
@@ -135,20 +154,18 @@ class ChainOperator(Operator):
         )
         if full >= 0:
             raise too_many(self._keys, full, self._step.max_partials, where=self._step.where)
-        length = self._program.length
-        found = np.zeros((len(completed), COLUMNS), np.int64)
-        found[:, STEP] = batch.steps.due(times[completed])
-        found[:, SLOT], found[:, AT] = self._slots[arranged][completed], times[completed]
-        found[:, FIRST], found[:, LENGTH] = np.arange(len(completed)) * length, length
-        events = np.column_stack([np.tile(self._part_of, len(completed)), numbers.ravel()])
-        waiting = ~ripe
-        self._times, self._slots = self._times[waiting], self._slots[waiting]
-        self._masks, self._numbers = self._masks[waiting], self._numbers[waiting]
-        frame = self._nothing
-        if len(found):
+        frame, order = self._nothing, _none()
+        if len(completed):
+            length = self._program.length
+            found = np.zeros((len(completed), COLUMNS), np.int64)
+            found[:, STEP] = batch.steps.due(times[completed])
+            found[:, SLOT], found[:, AT] = slots[completed], times[completed]
+            found[:, FIRST], found[:, LENGTH] = np.arange(len(completed)) * length, length
+            events = np.column_stack([np.tile(self._part_of, len(completed)), taken.ravel()])
             frame = frame_of(self._layout, self._output, found, events, self._rows, self._keys, batch)
+            order = batch.steps.order[found[:, STEP]]
         self._forget(batch.after)
-        return Batch(frame, batch.steps.order[found[:, STEP]], batch.before, batch.steps)
+        return Batch(frame, order, batch.before, batch.steps)
 
     def _with_columns(self, matched: Batch) -> Values:
         """The matches with the columns that the flow asks for, over their parts."""
@@ -174,10 +191,10 @@ class ChainOperator(Operator):
         living = self._partials.living()
         events = self._partials.events[living]
         used = np.arange(events.shape[1]) < self._partials.state[living][:, None]
-        self._rows.keep(np.concatenate([self._numbers, events[used]]))
+        self._rows.keep(np.concatenate([self._waiting[_NUMBER], events[used]]))
         if not many_keys:
             return
-        slots = np.unique(np.concatenate([self._slots, self._partials.slot[living]]))
+        slots = np.unique(np.concatenate([self._waiting[_SLOT], self._partials.slot[living]]))
         self._keys.release(np.setdiff1d(self._keys.living, slots))
         self._last_keys = len(self._keys)
 
@@ -185,7 +202,7 @@ class ChainOperator(Operator):
         """See `Operator.size`."""
         return {
             "keys": len(self._keys),
-            "waiting": len(self._times),
+            "waiting": self._waiting.shape[1],
             "partial_matches": len(self._partials),
             "events": len(self._rows),
         }
@@ -195,11 +212,12 @@ class ChainOperator(Operator):
         schema = {name: self._stream.schema[name] for name in self._stream.key}
         living = self._partials.living()
         living = living[np.lexsort((self._partials.events[living, 0], self._partials.start[living]))]
-        waiting = self._keys.frame(self._slots, schema).with_columns(
-            pl.Series("_at", self._times, pl.Int64),
-            pl.Series("_mask", self._masks, pl.Int64),
-            pl.Series("_number", self._numbers, pl.Int64),
-            pl.Series(GROUP, self._keys.groups[self._slots], pl.UInt8),
+        times, slots, masks, numbers = self._waiting
+        waiting = self._keys.frame(slots, schema).with_columns(
+            pl.Series("_at", times, pl.Int64),
+            pl.Series("_mask", masks, pl.Int64),
+            pl.Series("_number", numbers, pl.Int64),
+            pl.Series(GROUP, self._keys.groups[slots], pl.UInt8),
         )
         slots = self._partials.slot[living]
         partials = self._keys.frame(slots, schema).with_columns(
@@ -232,10 +250,10 @@ class ChainOperator(Operator):
         rows = state.tables["rows"].drop(GROUP).sort("_number")
         self._rows.add(rows.drop("_number"), rows["_number"].to_numpy())
         waiting = state.tables["waiting"].sort("_number")
-        self._slots = self._keys.slots(waiting)
-        self._times = waiting["_at"].to_numpy().copy()
-        self._masks = waiting["_mask"].to_numpy().copy()
-        self._numbers = waiting["_number"].to_numpy().copy()
+        self._waiting = np.empty((_WORDS, waiting.height), np.int64)
+        self._waiting[_SLOT] = self._keys.slots(waiting)
+        self._waiting[_TIME], self._waiting[_MASK] = waiting["_at"].to_numpy(), waiting["_mask"].to_numpy()
+        self._waiting[_NUMBER] = waiting["_number"].to_numpy()
         partials = state.tables["partials"].sort("_start", "_event_0")
         slots = self._keys.slots(partials)
         events = partials.select(f"_event_{place}" for place in range(self._partials.events.shape[1])).to_numpy()

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from styx_lab.core.batch import Batch, Int64s
+from styx_lab.core.epoch import epoch_ms
 from styx_lab.core.events import TIME
 from styx_lab.core.keys import KeyIndex
 from styx_lab.core.operator import LATE, OUT, Emission, Operator
@@ -81,10 +82,7 @@ class DetectOperator(Operator):
             most=step.max_partials,
             beyond=step.overflow,
         )
-        self._read = {
-            **{f"leaf.{place}": leaf for place, leaf in enumerate(self._compiled.leaves)},
-            **{f"read.{place}": read.expression for place, read in enumerate(self._compiled.reads)},
-        }
+        self._read = {f"read.{place}": read.expression for place, read in enumerate(self._compiled.reads)}
         numbers = {part: number for number, part in enumerate(self._compiled.parts)}
         fields = (*dict(self._stream.columns), TIME)
         self._layout = Layout(step.name, self._parts, {name: numbers[name] for name in self._parts}, fields)
@@ -111,9 +109,8 @@ class DetectOperator(Operator):
     def process(self, inputs: Sequence[Batch]) -> Emission:
         """See `Operator.process`."""
         (batch,) = inputs
-        times = batch.frame[TIME].to_physical().to_numpy()
-        late = times <= batch.watermarks()
-        taken = values_of(self._step.name, batch.keep(~late), self._read)
+        late = epoch_ms(batch.frame[TIME]) <= batch.watermarks()
+        taken = values_of(self._step.name, batch.keep(~late), self._read, self._compiled.leaves)
         self._take(taken)
         found = self._release(batch)
         return self._said(batch, late, taken, found)
@@ -123,14 +120,14 @@ class DetectOperator(Operator):
         if frame.is_empty():
             return
         compiled = self._compiled
-        told = [_truth(values[f"leaf.{place}"]) for place in range(len(compiled.leaves))]
+        told = [taken.told[leaf] for leaf in compiled.leaves]
         # A function may be asked about any event.
         useful = np.ones(frame.height, np.bool_) if compiled.functions else compiled.useful(told, frame.height)
         numbers = np.arange(self._next_number, self._next_number + frame.height)
         self._next_number += frame.height
         # Only events that meet some condition can be part of a match; others matter where one must not lie between.
         self._rows.add_some(frame, numbers, useful)
-        times = frame[TIME].to_physical().to_numpy()
+        times = epoch_ms(frame[TIME])
         wanted = self._wanted(told, times, taken.batch.watermarks())
         if wanted is not None:
             frame, values = (
@@ -352,10 +349,6 @@ def _in_time(rows: np.ndarray, batch: Batch) -> np.ndarray:
     made = rows.copy()
     made[:, AT] = np.maximum(rows[:, AT], before + 1)
     return made
-
-
-def _truth(values: pl.Series) -> np.ndarray:
-    return (values.fill_null(value=False) if values.null_count() else values).to_numpy()
 
 
 def _matrices(

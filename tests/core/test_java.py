@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from styx_lab.core import java
+from styx_lab.core.java import find_java, use_java
 from styx_lab.errors import MissingDependencyError
-from styx_lab.models import java
-from styx_lab.models.java import find_java, use_java
 
 
 def fake_java(folder: Path, version: str, code: int = 0) -> Path:
