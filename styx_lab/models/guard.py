@@ -17,18 +17,11 @@ from styx_lab.errors import InputMissingError, ModelError
 from styx_lab.models.cycles import refuse_cycles
 from styx_lab.models.summary import PmmlSummary, read_summary
 from styx_lab.models.survey import PmmlLimits, check_bytes, parse_events, survey
+from styx_lab.models.tree import PlacedElement, Tree
 
 __all__ = ["PlacedElement", "PmmlLimits", "check_pmml", "parse_pmml", "read_pmml"]
 
 _DEFAULT: Final = PmmlLimits()
-
-
-class PlacedElement(Element):
-    """An element that knows the line of the file it began in."""
-
-    __slots__ = ("line",)
-
-    line: int
 
 
 def read_pmml(path: str | Path, *, limits: PmmlLimits = _DEFAULT) -> bytes:
@@ -87,7 +80,7 @@ def check_pmml(pmml: bytes, *, name: str = "model", limits: PmmlLimits = _DEFAUL
     Raises:
         ModelError: when it is refused; the message names the model and says why.
     """
-    return read_summary(parse_pmml(pmml, name=name, limits=limits), name=name)
+    return _check(pmml, name, limits)
 
 
 def parse_pmml(pmml: bytes, *, name: str = "model", limits: PmmlLimits = _DEFAULT) -> Element:
@@ -99,77 +92,37 @@ def parse_pmml(pmml: bytes, *, name: str = "model", limits: PmmlLimits = _DEFAUL
     styx_lab.errors.ModelError: model 'fraud@3': the PMML file has a DOCTYPE or entities, which are refused ...
 
     Raises:
-        ModelError: as `check_pmml`, but for what only the model's own schema can tell.
+        ModelError: as `check_pmml`.
     """
+    _check(pmml, name, limits)
+    return _build(pmml, f"model {name!r}")
+
+
+def _check(pmml: bytes, name: str, limits: PmmlLimits) -> PmmlSummary:
     where = f"model {name!r}"
     check_bytes(pmml, where, limits)
-    survey(pmml, where, limits)
-    root = _build(pmml, where)
-    refuse_cycles(root, where, depth=limits.nesting, calls=limits.elements)
-    return root
+    found = survey(pmml, where, limits)
+    refuse_cycles(found.outline, where, depth=limits.nesting, calls=limits.elements)
+    return read_summary(found.outline, name=name, used=found.used, traits=found.traits)
 
 
 def _build(pmml: bytes, where: str) -> Element:
-    """The tree of a file that was surveyed; blanks between elements are left out."""
-    tree = _Tree()
+    """The tree of a file that was surveyed."""
+    trees: list[Tree] = []
+
+    def begin(expat: Any) -> None:
+        expat.ordered_attributes = False
+        tree = Tree(expat)
+        expat.StartElementHandler = tree.start
+        expat.EndElementHandler = tree.end
+        expat.CharacterDataHandler = tree.data
+        trees.append(tree)
+
     collecting = gc.isenabled()
     gc.disable()  # nothing of a tree is garbage yet: looking for some takes a quarter of the time
     try:
-        parse_events(pmml, where, tree.begin)
+        parse_events(pmml, where, begin)
     finally:
         if collecting:
             gc.enable()
-    return tree.root
-
-
-class _Tree:
-    """Builds elements that know their lines."""
-
-    root: Element
-
-    def begin(self, expat: Any) -> None:
-        """Put the handlers in: closures, as they are called a million times."""
-        expat.ordered_attributes = False
-        names: dict[str, str] = {}
-        stack: list[PlacedElement] = []
-        texts: list[str] = []
-        last: PlacedElement | None = None  # the child that ended last, whose tail a text is
-
-        def put_text(*, leaf: bool) -> None:
-            text = "".join(texts)
-            texts.clear()
-            if leaf and last is None:
-                stack[-1].text = text
-            elif text.strip():
-                if last is None:
-                    stack[-1].text = text
-                else:
-                    last.tail = text
-
-        def start(tag: str, attributes: dict[str, str]) -> None:
-            nonlocal last
-            if texts:
-                put_text(leaf=False)
-            name = names.get(tag)
-            if name is None:
-                name = names[tag] = "{" + tag if "}" in tag else tag
-            if "}" in "".join(attributes):
-                attributes = {"{" + key if "}" in key else key: text for key, text in attributes.items()}
-            element = PlacedElement(name, attributes)
-            element.line = expat.CurrentLineNumber
-            if stack:
-                stack[-1].append(element)
-            else:
-                self.root = element
-            stack.append(element)
-            last = None
-
-        def end(tag: str) -> None:
-            nonlocal last
-            if texts:
-                put_text(leaf=True)
-            last = stack.pop()
-
-        expat.StartElementHandler = start
-        expat.EndElementHandler = end
-        expat.CharacterDataHandler = texts.append
+    return trees[0].root

@@ -17,6 +17,8 @@ from styx_lab.models.fields import InputField, read_input_field
 
 __all__ = [
     "MODEL_KINDS",
+    "NAMED",
+    "TRAITS",
     "OutputField",
     "PmmlSummary",
     "Verification",
@@ -49,7 +51,12 @@ MODEL_KINDS: Final = (
 )
 """The model elements of PMML 4.4."""
 
-_TRAITS: Final = ("missingValueStrategy", "noTrueChildStrategy", "criterion", "x-mathContext", "multipleModelMethod")
+TRAITS: Final = ("missingValueStrategy", "noTrueChildStrategy", "criterion", "x-mathContext", "multipleModelMethod")
+
+"""Attributes on which evaluators differ."""
+
+NAMED: Final = ("NumericPredictor", "CategoricalPredictor", "PPCell", "BayesInput")
+"""Elements that refer to a field by a name of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +156,16 @@ def local_name(node: Element) -> str:
     return node.tag.rpartition("}")[2]
 
 
-def read_summary(root: Element, *, name: str) -> PmmlSummary:
-    """Read a parsed PMML file; `guard.check_pmml` is the way in.
+def read_summary(
+    root: Element, *, name: str, used: frozenset[str] | None = None, traits: frozenset[str] | None = None
+) -> PmmlSummary:
+    """Read a parsed PMML file, or its outline; `guard.check_pmml` is the way in.
+
+    Args:
+        root: the file.
+        name: what to call the model.
+        used: what the file makes use of; looked for where it is not given, which takes the whole file.
+        traits: its settings; looked for likewise.
 
     Raises:
         ModelError: when there is no model, no target and no output, or an input is not declared.
@@ -194,8 +209,8 @@ def read_summary(root: Element, *, name: str) -> PmmlSummary:
         outputs=outputs,
         classes=_classes(data, outputs) if function == "classification" else (),
         verification=_verification(model, where),
-        used=_used(root),
-        traits=_traits(root),
+        used=_used(root) if used is None else used,
+        traits=_traits(root) if traits is None else traits,
     )
 
 
@@ -205,7 +220,7 @@ def _used(root: Element) -> frozenset[str]:
         tag = local_name(node)
         if tag in ("MiningField", "DataField", "OutputField", "VerificationField"):
             continue
-        if tag in ("NumericPredictor", "CategoricalPredictor", "PPCell", "BayesInput"):
+        if tag in NAMED:
             names |= {node.get("name", ""), node.get("predictorName", ""), node.get("fieldName", "")}
         names |= {node.get("field", ""), node.get("textField", "")}
     return frozenset(names - {""})
@@ -214,7 +229,7 @@ def _used(root: Element) -> frozenset[str]:
 def _traits(root: Element) -> frozenset[str]:
     found = set()
     for node in root.iter():
-        for attribute in _TRAITS:
+        for attribute in TRAITS:
             value = node.get(attribute)
             if value is not None:
                 found.add(f"{local_name(node)}@{attribute}={value}")

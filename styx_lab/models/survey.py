@@ -1,7 +1,8 @@
 """A PMML file is surveyed from its first byte to its last before anything is built of it.
 
-Law: what is broken, beyond a limit or of no known name is refused in one pass that keeps nothing: a bad file costs no
-more memory than its own bytes. A DOCTYPE or an entity ends the pass at once; nothing outside is ever looked at.
+Law: what is broken, beyond a limit or of no known name is refused in one pass that keeps no more than an outline: a bad
+file costs little more memory than its own bytes. A DOCTYPE or an entity ends the pass at once; nothing outside is ever
+looked at.
 """
 
 from __future__ import annotations
@@ -11,16 +12,17 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
-from xml.etree.ElementTree import ParseError
+from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
 from styx_lab.errors import ModelError
-from styx_lab.models.summary import MODEL_KINDS
+from styx_lab.models.summary import MODEL_KINDS, NAMED, TRAITS
+from styx_lab.models.tree import PlacedElement, Tree
 from styx_lab.models.vocabulary import ELEMENTS
 
-__all__ = ["PmmlLimits", "check_bytes", "parse_events", "survey"]
+__all__ = ["PmmlLimits", "Survey", "check_bytes", "parse_events", "survey"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,14 @@ class PmmlLimits:
     bytes: int = 64 * 1024 * 1024
     depth: int = 500
     nesting: int = 100
-    elements: int = 1_000_000
+    elements: int = 750_000
     segments: int = 20_000
     attributes: int = 200
 
 
 _PIECE: Final = 1024 * 1024
 """The longest comment, tag or processing instruction: expat 2.5 scans one of 60 of these sixty times."""
+_COMMENTS: Final = 100_000
 _LONG: Final = re.compile(rb"<[^<]{%d,}+" % _PIECE)
 _TAG: Final = re.compile(rb"""<[^<>"']*+(?:"[^"<]*+"[^<>"']*+|'[^'<]*+'[^<>"']*+)*+>""")
 _ENCODING: Final = re.compile(rb"""^\s*<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
@@ -77,7 +80,11 @@ def check_bytes(pmml: bytes, where: str, limits: PmmlLimits) -> None:
     if not pmml.removeprefix(b"\xef\xbb\xbf").strip():
         raise ModelError("the PMML file is empty", where=where, hint=_AGAIN)
     _check_encoding(pmml, where)
-    if pmml.count(b"<") - pmml.count(b"</") > limits.elements + 1_000:  # a thousand comments are no elements
+    # What is quoted in comments is counted, too: a file of a million elements has none to speak of.
+    others = sum(pmml.count(each) for each in (b"<!--", b"<?", b"<!["))
+    if others > _COMMENTS:
+        raise _too_many("has more than {:,} comments and the like", _COMMENTS, where)
+    if pmml.count(b"<") - pmml.count(b"</") - others > limits.elements:
         raise _too_many("has more than {:,} elements", limits.elements, where)
     _check_pieces(pmml, where)
 
@@ -117,7 +124,23 @@ def _check_pieces(pmml: bytes, where: str) -> None:
             )
 
 
-def survey(pmml: bytes, where: str, limits: PmmlLimits) -> None:
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a pass over a file found.
+
+    Attributes:
+        outline: the file without what is inside trees, tables and the like: fields, schemas, transformations, outputs,
+            embedded rows, and the models that hold them.
+        used: names of fields that something in the file refers to.
+        traits: settings on which evaluators differ (see `PmmlSummary.traits`).
+    """
+
+    outline: Element
+    used: frozenset[str]
+    traits: frozenset[str]
+
+
+def survey(pmml: bytes, where: str, limits: PmmlLimits) -> Survey:
     """Refuse what is no sound PMML, is beyond a limit, has an element that PMML does not know, or no model.
 
     Raises:
@@ -127,6 +150,7 @@ def survey(pmml: bytes, where: str, limits: PmmlLimits) -> None:
     parse_events(pmml, where, watch.begin)
     if not watch.models:
         raise ModelError("the PMML file has no model in it", where=where, hint="export the whole pipeline")
+    return Survey(watch.root, frozenset(watch.used - {""}), frozenset(watch.traits))
 
 
 def parse_events(pmml: bytes, where: str, begin: Callable[[Any], None]) -> None:
@@ -164,74 +188,127 @@ class _Watch:
 
     def __init__(self, where: str, limits: PmmlLimits) -> None:
         self.models = 0
+        self.used: set[str] = set()
+        self.traits: set[str] = set()
         self._home = ""
         self._where = where
         self._limits = limits
 
-    def begin(self, expat: Any) -> None:
-        """Put the handlers in: closures, as they are called a million times."""
-        limits, known = self._limits, dict.fromkeys(ELEMENTS, 0)
-        most_depth, most_elements, most_attributes = limits.depth, limits.elements, 2 * limits.attributes
-        most_nesting = limits.nesting
-        depth = elements = segments = spaces = nodes = 0
-        free = 1 << 30  # below this depth stands what PMML does not name: rows of a table, extensions
-        names: dict[str, int] = {}
+    def begin(self, expat: Any) -> None:  # noqa: PLR0915
+        """Put the handlers in: closures that do little for what stands in trees, as they are called a million times."""
+        expat.ordered_attributes = False
+        limits = self._limits
+        most_depth, most_nesting, most_attributes = limits.depth, limits.nesting, limits.attributes
+        depth = segments = spaces = kept = 0
+        # Depths: inside of what PMML does not name; inside of what the outline leaves out; where such an inside ends.
+        free = hidden = edge = _NOWHERE
+        nodes = [0] * (most_depth + 2)  # by depth: how many tree nodes an element stands in, with itself
+        names: dict[str, tuple[int, str]] = {}
+        used = self.used
+        outline = Tree(expat)
 
         def space(prefix: str | None, uri: str) -> None:
             nonlocal spaces
             spaces += 1
-            if spaces > limits.attributes:
-                raise _too_many(_ATTRIBUTES, limits.attributes, self._where)
+            if spaces > most_attributes:
+                raise _too_many(_ATTRIBUTES, most_attributes, self._where)
 
-        def start(tag: str, attributes: list[str]) -> None:
-            nonlocal depth, elements, segments, free, spaces, nodes
+        def keep(tag: str, attributes: dict[str, str]) -> None:
+            nonlocal kept
+            kept += 1
+            if kept > _OUTLINE:
+                raise _too_many("has more than {:,} fields, values and the like", _OUTLINE, self._where)
+            outline.start(tag, attributes)
+
+        def start(tag: str, attributes: dict[str, str]) -> None:  # noqa: PLR0912 (a call costs what all of it does)
+            nonlocal depth, segments, free, hidden, edge, spaces
             depth += 1
-            elements += 1
-            spaces = 0
-            if depth > most_depth or elements > most_elements or len(attributes) > most_attributes:
-                raise self._beyond(depth, elements)
+            if depth > most_depth:
+                raise _too_many("is nested deeper than {:,} elements", most_depth, self._where)
+            if len(attributes) > most_attributes:
+                raise _too_many(_ATTRIBUTES, most_attributes, self._where)
+            if spaces:
+                spaces = 0
             if depth > free:
+                if depth <= hidden:
+                    keep(tag, attributes)
                 return
-            kind = names.get(tag)
-            if kind is None:
+            known = names.get(tag)
+            if known is None:
                 if not names:
                     self._check_root(tag, attributes)
                     self._home = tag.rpartition("}")[0]
-                kind = names[tag] = self._kind(tag, known, depth, expat)
-            if depth == 2:
-                self._check_top(tag, kind, expat)
-            if kind == _NODE:
-                nodes += 1
-            elif depth - nodes > most_nesting:
+                known = names[tag] = (self._kind(tag, depth, expat), tag.rpartition("}")[2])
+            kind, name = known
+            if kind == _NODE and depth > hidden:
+                nodes[depth] = nodes[depth - 1] + 1
+                return
+            nodes[depth] = nodes[depth - 1] + (kind == _NODE)
+            if depth - nodes[depth] > most_nesting:
                 raise _too_many(_NESTING, most_nesting, self._where)
-            elif kind == _FREE:
-                free = depth
-            elif kind == _SEGMENT:
+            if depth == _MODEL_DEPTH:
+                self._check_top(tag, kind, expat)
+            if attributes:
+                if "field" in attributes and name != "VerificationField":
+                    used.add(attributes["field"])
+                if "textField" in attributes:
+                    used.add(attributes["textField"])
+                if attributes.get("value") in _INFINITE:
+                    self.traits.add(f"{name}@value=INF")
+                if kind == _APPLY and "." in attributes.get("function", ""):
+                    raise ModelError(
+                        "a function that is a class of Java is not run",
+                        where=f"{self._where}, <Apply> in line {expat.CurrentLineNumber}",
+                        got=attributes["function"][:80],
+                        hint="use PMML's own functions, or define one with DefineFunction",
+                    )
+                if kind == _TRAITED:
+                    self.traits |= {f"{name}@{key}={attributes[key]}" for key in TRAITS if key in attributes}
+                elif kind == _NAMED:
+                    used.update(attributes.get(key, "") for key in ("name", "predictorName", "fieldName"))
+            if kind == _SEGMENT:
                 segments += 1
                 if segments > limits.segments:
                     raise _too_many("has more than {:,} segments", limits.segments, self._where)
+            if depth <= hidden:
+                if _left_out(name, kind, outline.stack):
+                    hidden = edge = depth - 1
+                else:
+                    keep(tag, attributes)
+            if kind == _FREE:
+                free = depth
+                if depth > hidden:
+                    edge = depth - 1
 
         def end(tag: str) -> None:
-            nonlocal depth, free, nodes
-            if depth == free:
-                free = 1 << 30
-            elif depth < free and names[tag] == _NODE:
-                nodes -= 1
+            nonlocal depth, free, hidden, edge
             depth -= 1
+            if depth > edge:
+                return
+            if depth < free:
+                free = _NOWHERE
+            if depth < hidden:
+                outline.end(tag)
+            elif depth == hidden:
+                hidden = _NOWHERE
+            edge = hidden
+
+        def data(text: str) -> None:
+            if free < depth <= hidden:  # of all texts only those of embedded rows are looked at
+                outline.data(text)
 
         expat.StartNamespaceDeclHandler = space
         expat.StartElementHandler = start
         expat.EndElementHandler = end
+        expat.CharacterDataHandler = data
+        self._outline = outline
 
-    def _beyond(self, depth: int, elements: int) -> ModelError:
-        limits = self._limits
-        if depth > limits.depth:
-            return _too_many("is nested deeper than {:,} elements", limits.depth, self._where)
-        if elements > limits.elements:
-            return _too_many("has more than {:,} elements", limits.elements, self._where)
-        return _too_many(_ATTRIBUTES, limits.attributes, self._where)
+    @property
+    def root(self) -> Element:
+        """The outline."""
+        return self._outline.root
 
-    def _check_root(self, tag: str, attributes: list[str]) -> None:
+    def _check_root(self, tag: str, attributes: dict[str, str]) -> None:
         namespace, _, name = tag.rpartition("}")
         if name != "PMML" or (namespace and not _NAMESPACE.fullmatch(namespace)):
             raise ModelError(
@@ -240,15 +317,15 @@ class _Watch:
                 got="PMML of another namespace" if name == "PMML" else f"<{name[:40]}>",
                 hint="export the model with styx_lab.models.train(...).export() or sklearn2pmml",
             )
-        version = dict(zip(attributes[::2], attributes[1::2], strict=True)).get("version", "")
+        version = attributes.get("version", "")
         if not _VERSION.fullmatch(version):
             raise ModelError(
                 "only PMML 3.2 to 4.4 can be read", where=self._where, got=version[:40], hint="export it as PMML 4.4"
             )
 
-    def _kind(self, tag: str, known: dict[str, int], depth: int, expat: Any) -> int:
+    def _kind(self, tag: str, depth: int, expat: Any) -> int:
         namespace, _, name = tag.rpartition("}")
-        if namespace == self._home and name in known:
+        if namespace == self._home and name in ELEMENTS:
             return _KINDS.get(name, _PLAIN)
         if name.startswith(("X-", "x-")):
             return _FREE  # PMML 3 lets vendors name their elements so
@@ -275,11 +352,49 @@ class _Watch:
 
 _ATTRIBUTES: Final = "has an element with more than {:,} attributes or namespaces"
 _NESTING: Final = "has more than {:,} elements in each other that are no tree's nodes"
+_OUTLINE: Final = 250_000
+_MODEL_DEPTH: Final = 2
+_NOWHERE: Final = 1 << 30
 _PLAIN: Final = 0
 _FREE: Final = 1
 _SEGMENT: Final = 2
 _NODE: Final = 3
-_KINDS: Final = {"Extension": _FREE, "row": _FREE, "Segment": _SEGMENT, "Node": _NODE}
+_TRAITED: Final = 4
+_NAMED: Final = 5
+_APPLY: Final = 6
+_KINDS: Final = {
+    **dict.fromkeys((*MODEL_KINDS, "Segmentation", "RuleSelectionMethod"), _TRAITED),
+    **dict.fromkeys(NAMED, _NAMED),
+    "Extension": _FREE,
+    "row": _FREE,
+    "Segment": _SEGMENT,
+    "Node": _NODE,
+    "Apply": _APPLY,
+}
+_INFINITE: Final = ("INF", "-INF")
+_HOLDERS: Final = frozenset({"PMML", "Segmentation", "Segment", *MODEL_KINDS})
+_KEPT: Final = frozenset(
+    (
+        "DataDictionary",
+        "TransformationDictionary",
+        "MiningSchema",
+        "Output",
+        "LocalTransformations",
+        "ModelVerification",
+    )
+)
+
+
+def _left_out(name: str, kind: int, stack: list[PlacedElement]) -> bool:
+    """Whether the outline does without an element that stands in those of the stack."""
+    if name == "row":
+        return not any(each.tag.endswith("ModelVerification") for each in stack)
+    if kind in (_NODE, _FREE):
+        return True
+    holder = stack[-1].tag.rpartition("}")[2] if stack else ""
+    if name == "MiningSchema":
+        return len(stack) > _MODEL_DEPTH  # of the models inside another one, what they give it is said by its own
+    return holder in _HOLDERS and name not in _KEPT and name not in _HOLDERS
 
 
 def _too_many(what: str, most: int, where: str) -> ModelError:
