@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from styx_lab.errors import InputMissingError, OutputError, StoreError
+from styx_lab.errors import OutputError, StoreError
 from styx_lab.flow.table import read_rows
+from styx_lab.models.guard import read_pmml
 from styx_lab.models.parity import ParityReport, check_parity
 from styx_lab.stores import SqliteStore
 
@@ -87,10 +88,8 @@ def write_plot(report: ParityReport, path: Path) -> None:
 def _find(model: str, store: str | Path | None) -> tuple[str, bytes, pl.DataFrame | None]:
     """A model's name, its bytes, and the training rows that were kept with it."""
     path = Path(model)
-    if path.suffix == ".pmml" or path.is_file():
-        if not path.is_file():
-            raise InputMissingError("no such file", where="model", got=model, hint="check the path")
-        return path.stem, path.read_bytes(), None
+    if path.suffix == ".pmml" or path.exists():
+        return path.stem, read_pmml(path), None
     with SqliteStore(store) as kept:
         record = kept.get_model(model)
     return f"{record.name}@{record.version}", record.pmml, _kept_rows(record)

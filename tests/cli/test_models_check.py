@@ -87,7 +87,8 @@ def test_beyond_the_precision_the_code_is_1_and_the_rows_are_shown(run: Run) -> 
     ("arguments", "code", "says"),
     [
         (["nobody"], 66, "nobody"),
-        (["nobody.pmml"], 66, "no such file"),
+        (["nobody.pmml"], 66, "there is no such file"),
+        (["."], 65, "no plain file"),
         (["model.pmml", "--examples", "none.csv"], 66, "no such file"),
         (["model.pmml", "--reference", "abacus"], 2, "abacus"),
         (["model.pmml", "--precision", "-1"], 2, "not a number"),
