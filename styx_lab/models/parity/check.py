@@ -29,6 +29,7 @@ from styx_lab.models.parity.generated import generated_rows
 from styx_lab.models.parity.invented import invented_rows
 from styx_lab.models.parity.known import KnownDifference, known_differences
 from styx_lab.models.parity.precision import PRECISION, SINGLE_PRECISION, single_precision
+from styx_lab.models.parity.reaching import rows_at_splits
 from styx_lab.models.parity.report import ParityReport
 from styx_lab.models.preparation import as_polars
 from styx_lab.models.scorers import ENGINES, open_scorer
@@ -212,5 +213,5 @@ def _sets(
         yield ExampleSet(rows_are, (kept,), (), note)
     types: Mapping[str, str] = {each.name: each.data_type for each in summary.fields}
     yield generated_rows(rows, list(summary.inputs), seed=seed)
-    yield boundary_rows(drawn, rows, types)
+    yield boundary_rows(drawn, rows, types, reached=rows_at_splits(root, rows))
     yield bad_rows(rows, {each: rows.schema[each] for each in summary.inputs})
