@@ -149,7 +149,8 @@ def pack_bundle(
             "sha256": record.sha256,
             "created": record.created,
             "engine": _ENGINE,
-            "meta": dict(record.meta),
+            # The training rows that the store keeps with a model are for looking at it, and stay there.
+            "meta": {name: value for name, value in record.meta.items() if name != "sample"},
         }
     tables = {}
     for table in flow.tables:

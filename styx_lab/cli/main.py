@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("demo", "Show the whole loop on sample data."),
     "sample": ("sample", "Make sample data with a known truth."),
     "train": ("train", "Train a model, export it to PMML, keep it in the store."),
+    "models": ("models", "Look at models, compare them, name them, and score rows by one."),
     "record": ("record", "Record topics of Kafka to a file that can be replayed."),
     "produce": ("produce", "Write a recording to a topic of Kafka again."),
     "replay": ("replay", "Run a flow over recorded events and show what it gave."),

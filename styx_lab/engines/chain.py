@@ -18,7 +18,7 @@ from styx_lab.engines.feed import Slice
 from styx_lab.engines.ledger import Ledger
 from styx_lab.engines.plan import DEAD_LETTERS, Inputs, Plan, dead_in_order
 from styx_lab.flow.flow import Flow
-from styx_lab.flow.steps import Port, SourceStep, To
+from styx_lab.flow.steps import SourceStep, To
 from styx_lab.operators.build import OpenModel
 from styx_lab.operators.outside import NOTHING_OUTSIDE, Outside
 
@@ -44,6 +44,7 @@ class Chain:
     ) -> None:
         self.plan = Plan(flow, inputs, open_model, outside)
         self.ledger = Ledger(flow)
+        self._steps = [(step, [(port.step, port.name) for port in step.inputs]) for step in flow.steps]
 
     def feed(self, piece: Slice) -> dict[str, pl.DataFrame]:
         """Take a slice of the input; gives the rows of every output, dead letters among them."""
@@ -55,11 +56,11 @@ class Chain:
         return self._pass_on({name: source.end(order) for name, source in self.plan.sources.items()})
 
     def _pass_on(self, emissions: dict[str, Emission]) -> dict[str, pl.DataFrame]:
-        ports: dict[Port, Batch] = {}
+        ports: dict[tuple[str, str], Batch] = {}
         outputs: dict[str, pl.DataFrame] = {}
         said: list[Emission] = []
-        for step in self.plan.flow.steps:
-            inputs = [ports[port] for port in step.inputs]
+        for step, reads in self._steps:
+            inputs = [ports[port] for port in reads]
             if isinstance(step, To):
                 outputs[step.name] = self.plan.shown(step, inputs[0])
                 emission = Emission({})
@@ -68,7 +69,7 @@ class Chain:
             else:
                 emission = self.plan.operators[step.name].process(inputs)
             for name, batch in emission.ports.items():
-                ports[Port(step.name, name)] = batch
+                ports[step.name, name] = batch
             said.append(emission)
             self.ledger.note(step, inputs, emission)
         self.ledger.close_slice()

@@ -59,6 +59,8 @@ class Ledger:
 
     def close_slice(self) -> None:
         """Count each input event of the slice that was late or died once, where it ended first."""
+        if not self._fates:
+            return
         ended = np.empty(0, np.int64)
         for fate, orders in self._fates:
             new = np.setdiff1d(orders, ended)

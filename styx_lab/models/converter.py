@@ -20,7 +20,7 @@ from typing import Any, Final
 from styx_lab.errors import ModelError, RunError
 from styx_lab.models.jvm import end_jvm, leave_jvm, start_jvm
 
-__all__ = ["NO_TELEMETRY", "can_convert", "close_converter", "convert", "converter_pid"]
+__all__ = ["NO_TELEMETRY", "UnlikeError", "can_convert", "close_converter", "convert", "converter_pid"]
 
 NO_TELEMETRY: Final = ("-Dhttps.proxyHost=", f"-Djdk.net.hosts.file={os.devnull}")
 """sklearn2pmml posts each failed conversion to a server of its makers, and has no switch for that. With an empty file
@@ -30,6 +30,10 @@ _MAIN: Final = "com.sklearn2pmml.Main"
 _STEPS: Final = ("validate", "run")
 """What `Main.main` calls once it has read its arguments; where one throws, `main` reports to its makers and exits."""
 _MEMORY: Final = "give it more memory with JAVA_OPTS=-Xmx4g"
+
+
+class UnlikeError(Exception):
+    """The converter has not the parts that this way of calling it needs: another version may."""
 
 
 class _State:
@@ -70,6 +74,7 @@ def convert(pipeline: Any, folder: str, *, where: str) -> bytes:
         where: what to name in an error.
 
     Raises:
+        UnlikeError: when sklearn2pmml must be asked by its own call.
         ModelError: when it cannot be converted; the message carries the converter's own sentence.
         MissingDependencyError: when there is no Java.
         RunError: when Java does not start, or ended twice.
@@ -78,6 +83,11 @@ def convert(pipeline: Any, folder: str, *, where: str) -> bytes:
     from py4j.protocol import Py4JError, Py4JJavaError
     from sklearn2pmml import sklearn2pmml
 
+    with _state.lock:
+        try:
+            _ensure()  # before the pipeline is changed, so that sklearn2pmml can be given it as it came
+        except (Py4JError, OSError):
+            close_converter()  # and below once more
     escape = inspect.signature(sklearn2pmml).parameters["escape_func"].default
     pipeline = escape(pipeline, escape_func=escape)
     pipeline.repr_ = repr(pipeline)
@@ -130,9 +140,10 @@ def close_converter() -> None:
 
 
 def _ensure() -> None:
-    if _state.process is not None and _state.process.poll() is None:
+    if _state.steps and _state.process is not None and _state.process.poll() is None:
         return
     close_converter()
+    from py4j.protocol import Py4JJavaError
     from sklearn2pmml.resources import _package_classpath
 
     # The first manifest on the class path is the one in which the converter looks up its own age.
@@ -141,7 +152,11 @@ def _ensure() -> None:
     _state.gateway, _state.process = start_jvm(os.pathsep.join(rest), options, first=first)
     main = _state.gateway.jvm.java.lang.Class.forName(_MAIN)
     none = _state.gateway.new_array(_state.gateway.jvm.java.lang.Class, 0)
-    _state.steps = [main.getDeclaredMethod(name, none) for name in _STEPS]
+    try:
+        _state.steps = [main.getDeclaredMethod(name, none) for name in _STEPS]
+    except Py4JJavaError as error:
+        close_converter()
+        raise UnlikeError(_MAIN) from error
     for step in _state.steps:
         step.setAccessible(True)
 
@@ -156,11 +171,8 @@ def _run(given: str, made: str) -> None:
     jvm.com.beust.jcommander.JCommander.newBuilder().addObject(main).build().parse(arguments)
     nothing = gateway.new_array(jvm.java.lang.Object, 0)
     jvm.org.jpmml.converter.Application.setInstance(main)
-    try:
-        for step in _state.steps:
-            step.invoke(main, nothing)
-    finally:
-        jvm.org.jpmml.converter.Application.setInstance(None)
+    for step in _state.steps:
+        step.invoke(main, nothing)
 
 
 def _causes(error: Any) -> tuple[list[str], bool]:

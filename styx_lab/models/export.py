@@ -12,6 +12,7 @@ import re
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ import polars as pl
 
 from styx_lab.core.java import find_java
 from styx_lab.errors import InputMissingError, ModelError, OutputError
-from styx_lab.models.converter import NO_TELEMETRY, can_convert, convert
+from styx_lab.models.converter import NO_TELEMETRY, UnlikeError, can_convert, convert
 from styx_lab.models.guard import check_pmml, parse_pmml
 from styx_lab.models.parity.precision import SINGLE_PRECISION, single_precision
 from styx_lab.models.versions import check_training_versions
@@ -112,7 +113,8 @@ def _convert(pipeline: Any, where: str) -> bytes:
     # The folder is the user's alone (mode 0700).
     with tempfile.TemporaryDirectory(prefix="styx-export-") as folder, _one_at_a_time:
         if can_convert(pipeline):
-            return convert(pipeline, folder, where=where)
+            with suppress(UnlikeError):
+                return convert(pipeline, folder, where=where)
         return _convert_cold(pipeline, folder, where)
 
 

@@ -34,7 +34,9 @@ def start_jvm(
         MissingDependencyError: when there is no Java.
         RunError: when it does not start.
     """
-    from py4j.java_gateway import GatewayParameters, JavaGateway, find_jar_path, launch_gateway
+    from py4j.java_gateway import GatewayParameters, find_jar_path, launch_gateway
+
+    from styx_lab.models.py4j_client import QuietGateway
 
     java = find_java()
     if first is not None:
@@ -58,7 +60,7 @@ def start_jvm(
             hint="see whether `java -version` works, and whether JAVA_OPTS asks for more memory than there is",
         ) from error
     parameters = GatewayParameters(port=port, auth_token=token, auto_convert=True)
-    return JavaGateway(gateway_parameters=parameters), process
+    return QuietGateway(gateway_parameters=parameters), process
 
 
 def end_jvm(client: Any, process: subprocess.Popen[bytes]) -> None:

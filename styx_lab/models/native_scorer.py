@@ -79,9 +79,13 @@ class NativeScorer(DescribedScorer):
             ModelError: when an input column is not there, an output is not known, or the scorer is closed.
         """
         asked = self._asked(outputs)
-        plain = self._plain.score(frame, asked) if self._document is not None else None
-        if plain is not None:
-            return plain
+        if self._document is None:
+            return self._in_general(frame, asked)
+        plain = self._plain.score(frame, asked)
+        return plain or self._plain.score_apart(frame, asked, self._in_general) or self._in_general(frame, asked)
+
+    def _in_general(self, frame: pl.DataFrame, asked: Sequence[ModelOutput]) -> Scores:
+        """The scores of any rows."""
         told, rows = self._tell(frame)
         column = self._chosen(told, rows)
         height = frame.height

@@ -1,11 +1,12 @@
 """Scores of plain batches: where a model has a way for batches in which nothing is missing, and a batch is one.
 
-Law: what it answers, the general way answers, bit by bit; it answers no batch with an error in it.
+Law: what it answers, the general way answers, bit by bit; it answers no row with an error in it. No row's answer
+depends on the rows beside it, so a batch may be taken apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -24,6 +25,8 @@ from styx_lab.models.summary import PmmlSummary
 
 __all__ = ["PlainScores"]
 
+_LARGE: Final = 256
+"""Rows from which on it pays to take a batch apart."""
 _NO_ERROR: Final = pl.Series("error", [None], dtype=pl.String)
 _NO_KIND: Final = pl.Series("kind", [None], dtype=ERROR_KIND)
 
@@ -69,6 +72,35 @@ class PlainScores:
         scores = _numbers("score", values) if alone or values.ndim == 1 else self._score(quick, values)
         further = pl.DataFrame([self._output(quick, each, values) for each in asked]) if asked else pl.DataFrame()
         return Scores(scores, _NO_ERROR.new_from_index(0, height), further, _NO_KIND.new_from_index(0, height))
+
+    def score_apart(
+        self,
+        frame: pl.DataFrame,
+        asked: Sequence[ModelOutput],
+        in_general: Callable[[pl.DataFrame, Sequence[ModelOutput]], Scores],
+    ) -> Scores | None:
+        """The scores of a large batch of which few rows are not plain: those in general, the others plainly."""
+        if self._quick is None or not self._quick.model.heavy or frame.height < _LARGE:
+            return None
+        odd = self._quick.inputs.odd(frame)
+        if odd is None or not 0 < int(odd.sum()) <= frame.height // 2:
+            return None
+        plain = self.score(frame.filter(~odd), asked)
+        if plain is None:
+            return None
+        rest = in_general(frame.filter(odd), asked)
+        assert rest.kinds is not None
+        assert plain.kinds is not None
+        rows = np.empty(frame.height, dtype=np.int64)
+        rows[np.concatenate([np.flatnonzero(~odd), np.flatnonzero(odd)])] = np.arange(frame.height)
+        parts = (
+            (plain.values, rest.values),
+            (plain.errors, rest.errors),
+            (plain.kinds, rest.kinds),
+            *zip(plain.outputs.get_columns(), rest.outputs.get_columns(), strict=True),
+        )
+        values, errors, kinds, *further = (pl.concat(pair).gather(rows) for pair in parts)
+        return Scores(values, errors, pl.DataFrame(further), kinds)
 
     def _gives(self, quick: Quick, asked: ModelOutput) -> bool:
         if asked.name == self._target:

@@ -78,7 +78,7 @@ def open_scorer(record: ModelRecord, engine: str = "native", **settings: Any) ->
         ModelError: on an unknown engine or setting, or when the model is refused.
         MissingDependencyError: when the engine needs something that is not installed.
     """
-    name = f"{record.name}@{record.version}"
+    name = f"{record.name}@{record.version}" if record.version else record.name  # a file has no version
     if engine not in _OPEN:
         raise ModelError("unknown engine", where=f"model {name!r}", got=engine, hint=f"one of {', '.join(_OPEN)}")
     known = _settings(engine) if settings else ()

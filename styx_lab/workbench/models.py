@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 from styx_lab.core.ports import ModelRecord, Scorer
+from styx_lab.errors import InputMissingError
 from styx_lab.flow.flow import Flow
 from styx_lab.models import open_scorer
 from styx_lab.models.profile import with_profile
 from styx_lab.operators.build import OpenModel
 from styx_lab.stores import SqliteStore
 
-__all__ = ["flow_models", "store_models"]
+__all__ = ["find_model", "flow_models", "store_models"]
+
+
+def find_model(model: str | Path, *, store: str | Path | None = None, file: bool = False) -> ModelRecord:
+    """A model of the store by its reference, or in a file: then its version is 0.
+
+    Args:
+        model: `fraud`, `fraud@3`, `fraud@champion`, or the path of a `.pmml` file.
+        store: the store; the default one where none is named.
+        file: whether it can only be a file.
+
+    Raises:
+        InputMissingError: when there is no such file.
+        NotFoundError: when the store has no such model.
+    """
+    path = Path(model)
+    if file or path.suffix == ".pmml" or path.is_file():
+        if not path.is_file():
+            raise InputMissingError("there is no such file", where="model", got=str(path), hint="check the path")
+        pmml = path.read_bytes()
+        return ModelRecord(path.stem, 0, pmml, sha256(pmml).hexdigest(), "", {})
+    with SqliteStore(store) as kept:
+        return kept.get_model(str(model))
 
 
 def store_models(store: str | Path | None) -> OpenModel:

@@ -132,16 +132,28 @@ def windows() -> Flow:
     return styx.flow("windows", *(stream.to(f"to_{stream.port.step}") for stream in streams))
 
 
+def models() -> Flow:
+    """A flow in which several models judge, each in another way."""
+    payments = styx.source("payments", schema=SCHEMA, time="ts", key="card_id", max_delay="2s")
+    outputs = {"label": ("fraud", "int"), "p_no": "probability(0)", "reason": "rc1", "until": ("until", "datetime")}
+    policy = {"missing": None, "failed": 0.5}
+    judged = payments.score("fraud@champion", into="risk", outputs=outputs, on_error=policy)
+    both = judged.score("fraud@challenger", into="other", on_error=0, name="challenger")
+    return styx.flow("models", both.score("kind", outputs=["kind"], on_error="null", name="kind").to("judged"))
+
+
 GOLDEN_FLOWS = {
     "flow": first_verbs,
     "flow-joins": joins,
     "flow-limits": limits,
     "flow-lookup": lookups,
+    "flow-models": models,
     "flow-process": processes,
     "flow-windows": windows,
 }
 """What makes each flow, by the name of its file."""
 HASHES = {
+    "flow-models": "7476db52bc53476e73aa399b5b194fd5900e120b1b254c8865f6a1c87b4e87a0",
     "flow": "6e9f566cb38e7f27b2ba894a8ae9e7c00c2e6af93403de09cb467a441fd8f3ab",
     "flow-limits": "4ce5ce5d6983ce328180f8b313950973797d18d4f69cf4420bc44287f12195d9",
 }

@@ -72,7 +72,9 @@ def test_many_exports_in_a_row_are_those_of_a_java_each(payments: pl.DataFrame) 
             pid = converter_pid()
 
 
-def test_a_killed_jvm_costs_nothing_but_a_restart(trained: TrainedModel, pmml: bytes) -> None:
+def test_a_killed_jvm_costs_nothing_but_a_restart(
+    trained: TrainedModel, pmml: bytes, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert trained.export() == pmml
     pid = converter_pid()
     assert pid is not None
@@ -83,6 +85,8 @@ def test_a_killed_jvm_costs_nothing_but_a_restart(trained: TrainedModel, pmml: b
     close_converter()
     assert converter_pid() is None
     assert trained.export() == pmml
+    assert [one for one in caplog.records if one.name == "root"] == []
+    assert capfd.readouterr() == ("", "")
 
 
 def test_threads_export_one_after_the_other(trained: TrainedModel, pmml: bytes) -> None:
@@ -120,6 +124,46 @@ def test_memory_that_is_used_up_ends_the_jvm(trained: TrainedModel, pmml: bytes,
     assert converter_pid() is None
     monkeypatch.delenv("JAVA_OPTS")
     assert trained.export() == pmml
+
+
+def test_an_export_that_was_interrupted_leaves_no_answer_for_the_next(
+    trained: TrainedModel, pmml: bytes, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    armed = False
+
+    def interrupt(*_: Any) -> None:
+        if armed:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for after_ms in (1, 3, 10, 30, 100):
+            trained.export()
+            try:
+                armed = True
+                # Again and again: one that comes while an object is let go of is lost, as Python has it.
+                signal.setitimer(signal.ITIMER_REAL, after_ms / 1_000, 0.2)
+                while True:
+                    trained.export()
+            except KeyboardInterrupt:
+                armed = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            assert trained.export() == pmml
+    finally:
+        armed = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert [one for one in caplog.records if one.name == "root"] == []
+    assert capfd.readouterr().err == ""
+
+
+def test_a_converter_of_other_parts_is_asked_by_its_own_call(
+    trained: TrainedModel, pmml: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close_converter()
+    monkeypatch.setattr("styx_lab.models.converter._STEPS", ("validate", "march"))
+    assert trained.export() == pmml
+    assert converter_pid() is None
 
 
 _CHILD = """

@@ -12,6 +12,7 @@ import pytest
 
 import styx_lab as styx
 from styx_lab import Flow, SqliteStore, workbench
+from styx_lab.bundles.bundle import pack_bundle, read_bundle
 from styx_lab.errors import ModelError, NotFoundError
 
 SCHEMA = {"ts": "int", "card": "str", "payment": "str", "amount": "float", "shop": "str"}
@@ -75,6 +76,16 @@ def test_what_it_says_and_keeps(training: workbench.Training, store: Path) -> No
     sample = pl.read_parquet(io.BytesIO(base64.b64decode(meta["sample"])))
     assert sample.columns == ["ts", "amount", "shop", "hour", "label"]
     assert "sample" not in workbench.show("fraud", store=store)["meta"]
+
+
+def test_a_bundle_takes_no_training_rows_along(training: workbench.Training, store: Path) -> None:
+    with SqliteStore(store) as kept:
+        record = kept.get_model("fraud")
+    data = pack_bundle(
+        a_flow(), models={"fraud": record}, golden={}, outputs={}, modules={}, created="2026-01-01T00:00:00Z"
+    )
+    (entry,) = read_bundle(data).manifest["models"].values()
+    assert set(entry["meta"]) == set(record.meta) - {"sample"}
 
 
 def test_the_same_rows_give_the_same_model(training: workbench.Training, store: Path) -> None:

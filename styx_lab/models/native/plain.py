@@ -28,6 +28,7 @@ Matrix = npt.NDArray[np.float64]
 
 _INTEGERS: Final = (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32)
 _LARGEST: Final = 2**31 - 1
+_DOUBLE: Final = pl.Float64()
 _FEW: Final = 512
 """Texts up to here are looked up one by one; what Polars does to a column costs as much as that."""
 
@@ -62,11 +63,13 @@ class PlainModel:
             the batch turns out not to be plain.
         classes: the classes of a classifier.
         labels: the label that each class has.
+        heavy: whether the general way takes many times as long, so that a batch with few gaps is worth taking apart.
     """
 
     tell: Callable[[Matrix, int], npt.NDArray[np.float64] | None]
     classes: tuple[str, ...] = ()
     labels: Column | None = None
+    heavy: bool = False
 
 
 class Inputs:
@@ -79,7 +82,7 @@ class Inputs:
     def __init__(self, fields: Mapping[str, MiningField]) -> None:
         self._fields = fields
         self._known: dict[str, Source | None] = {}
-        self._numbers: list[tuple[str, int, MiningField]] = []
+        self._numbers: list[tuple[str, int, MiningField | None]] = []  # without a field: every number will do
         self._texts: list[tuple[str, int, dict[str, int], pl.Enum]] = []
         self.width = 0
 
@@ -101,7 +104,8 @@ class Inputs:
             return None
         if data.type in ("double", "float", "integer"):
             column = self.spare()
-            self._numbers.append((name, column, field))
+            whole = data.plain and field.outliers == "asIs" and data.type != "integer"
+            self._numbers.append((name, column, None if whole else field))
             return Source(column, data.type, ((NARROW, 0.0),) if data.type == "float" else ())
         words = tuple(dict.fromkeys(data.valid))
         if data.type != "string" or not words or data.missing or data.invalid:
@@ -113,13 +117,15 @@ class Inputs:
     def read(self, frame: pl.DataFrame) -> Matrix | None:
         """The matrix of a batch; `None` when it is not plain. NaN, which is a missing value, is left to the reader."""
         matrix = np.empty((self.width, frame.height), dtype=np.float64)
-        for name, column, field in self._numbers:
-            try:
+        try:
+            for name, column, field in self._numbers:
                 series = frame.get_column(name)
-            except PolarsError:
-                return None
-            if not _read_numbers(field, series, matrix[column]):
-                return None
+                if field is None and series.dtype == _DOUBLE:
+                    matrix[column] = series.to_numpy()  # a null becomes NaN
+                elif not _read_numbers(field or self._fields[name], series, matrix[column]):
+                    return None
+        except PolarsError:
+            return None
         for name, column, codes, words in self._texts:
             try:
                 series = frame.get_column(name)
@@ -132,6 +138,25 @@ class Inputs:
             except (PolarsError, KeyError):  # no such column, or a text that the file does not admit
                 return None
         return matrix
+
+    def odd(self, frame: pl.DataFrame) -> npt.NDArray[np.bool_] | None:
+        """The rows that have a gap, or a text that the file does not admit; `None` where there are none."""
+        found = np.zeros(frame.height, dtype=np.bool_)
+        try:
+            for name, _, _ in self._numbers:
+                series = frame.get_column(name)
+                if series.null_count():
+                    found |= series.is_null().to_numpy()
+                if series.dtype.is_float():
+                    found |= np.isnan(series.to_numpy())
+            for name, _, codes, _ in self._texts:
+                series = frame.get_column(name)
+                if series.dtype != pl.String:
+                    return None
+                found |= ~series.is_in(list(codes)).fill_null(False).to_numpy()
+        except PolarsError:
+            return None
+        return found if found.any() else None
 
 
 def _read_numbers(field: MiningField, series: pl.Series, into: npt.NDArray[np.float64]) -> bool:

@@ -78,9 +78,13 @@ def add_terms(  # noqa: PLR0913 (one pass, as the compiler wants it)
     intercepts: Floats,
     block: int,
     totals: Floats,
-) -> None:
-    """Into `totals` (sums, rows): of each its columns, from `starts` on, by their coefficients; and the intercept."""
+) -> bool:
+    """Into `totals` (sums, rows): of each its columns, from `starts` on, by their coefficients; and the intercept.
+
+    Gives whether all of them are finite.
+    """
     height = matrix.shape[1]
+    finite = True
     column = np.empty(block, dtype=np.float64)
     for begin in range(0, height, block):
         count = min(block, height - begin)
@@ -96,3 +100,5 @@ def add_terms(  # noqa: PLR0913 (one pass, as the compiler wants it)
                     total[at] += coefficient * column[at]
             for at in range(count):
                 total[at] += intercepts[each]
+                finite &= np.isfinite(total[at])
+    return finite

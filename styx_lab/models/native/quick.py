@@ -81,7 +81,7 @@ def plan_part(model: CompiledModel, around: Resolve, inputs: Inputs, *, top: boo
             return None
         return treatment.finish(Column("double", values), Rows(len(values))).values
 
-    return PlainModel(tell)
+    return PlainModel(tell, heavy=found.heavy)
 
 
 def _cannot_fail(output: Output, model: PlainModel) -> bool:

@@ -55,7 +55,7 @@ def nodes(draw: st.DrawFn, depth: int, number: bool) -> str:
         word = draw(st.sampled_from(["p", "q", "r", "s"]))
         ask, other = (f'<SimplePredicate field="c" operator="{how}" value="{word}"/>' for how in ("equal", "notEqual"))
     else:
-        value = draw(numbers)
+        value = draw(st.one_of(numbers, st.just("INF")))
         how, opposite = draw(
             st.sampled_from(
                 [("lessThan", "greaterOrEqual"), ("lessOrEqual", "greaterThan"), ("greaterThan", "lessOrEqual")]
@@ -197,6 +197,16 @@ def test_the_reference_cases_come_out_the_same(name: str) -> None:
         return  # refused, which another test looks at
     for frame in (case.rows, pl.concat([case.rows] * 12), case.rows[:0]):
         assert answers(plain, frame) == answers(general, frame)
+
+
+@settings(max_examples=20)
+@given(st.one_of(forests(), sums()), frames(), frames(), st.integers(0, 2**32 - 1))
+def test_a_large_batch_is_taken_apart_and_put_together(
+    data: bytes, common_rows: pl.DataFrame, other_rows: pl.DataFrame, seed: int
+) -> None:
+    frame = pl.concat([*[common_rows] * 60, other_rows]).sample(fraction=1.0, shuffle=True, seed=seed)
+    plain, general = NativeScorer("small@1", data), without_plain(NativeScorer("small@1", data))
+    assert answers(plain, frame) == answers(general, frame)
 
 
 def test_linear_models_forests_and_boosting_have_a_plain_way() -> None:

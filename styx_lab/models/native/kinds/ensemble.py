@@ -133,12 +133,12 @@ class Ensemble:
             return sums[0] if number or only >= 0 else sums
 
         if number:
-            return PlainModel(tell)
+            return PlainModel(tell, heavy=True)
         setting = self._trees[0].setting
         data_type = "string" if setting.target is None else setting.target.type
         rows = Rows(len(leaves.classes))
         labels = cast(Column("string", np.arange(rows.height, dtype=np.int32), words=leaves.classes), data_type, rows)
-        return PlainModel(tell, leaves.classes, labels) if labels.errors is None else None
+        return PlainModel(tell, leaves.classes, labels, heavy=True) if labels.errors is None else None
 
     def _numbers(self, ends: Any, weights: Any, total: float, height: int, method: str, *, single: bool) -> Prediction:
         mean = method.endswith("verage")

@@ -246,7 +246,8 @@ class _Chain:
                     matrix[column] = values
             return last.tell(matrix, only)
 
-        return PlainModel(tell, last.classes, last.labels)
+        heavy = any(model.heavy for model, _ in before) or last.heavy
+        return PlainModel(tell, last.classes, last.labels, heavy)
 
     def __call__(self, scope: Scope) -> Prediction:
         """Evaluate it."""

@@ -259,6 +259,7 @@ class _Classification:
     def plain(self, resolve: Resolve, inputs: Inputs) -> PlainModel | None:
         """The way for batches in which nothing is missing."""
         sums = plan_sums(self._sums, resolve) if self._valid else None
+        logit = self._binary and self._method == "logit" and not self._ordinal
         if sums is None:
             return None
 
@@ -266,6 +267,9 @@ class _Classification:
             totals = sums(matrix)
             if totals is None:
                 return None
+            if only >= 0 and logit:
+                first = _logit(totals[0])
+                return first if only == 0 else 1.0 - first
             table, undefined = self._shares(list(totals))
             if undefined.any():
                 return None

@@ -40,9 +40,8 @@ def plan_sums(
 
     def tell(matrix: Matrix) -> npt.NDArray[np.float64] | None:
         totals = np.empty((len(sums), matrix.shape[1]), dtype=np.float64)
-        add_terms(matrix, *columns, weights, begins, intercepts, _BLOCK, totals)
         # What was missing on the way, or no number, is so in the sum.
-        return totals if bool(np.isfinite(totals).all()) else None
+        return totals if add_terms(matrix, *columns, weights, begins, intercepts, _BLOCK, totals) else None
 
     return tell
 

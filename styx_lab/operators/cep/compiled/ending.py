@@ -5,6 +5,8 @@ Law (oracle): what is let out, held back or pruned, and in which order, is Flink
 
 from __future__ import annotations
 
+import numpy as np
+
 from styx_lab.operators.cep.compiled.heap import add, drop_until, poll
 from styx_lab.operators.cep.compiled.layout import (
     DEPTH,
@@ -82,7 +84,7 @@ def let_out(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913
             break
         identity, node, time = waiting[0, ID], waiting[0, NODE], waiting[0, LAST]
         waits = poll(waiting, waits)
-        bound = -1
+        bound = np.int64(-1)
         if skip == TO_NEXT:
             bound = identity
         elif skip == PAST_LAST:
@@ -100,7 +102,7 @@ def let_out(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913
                 return queued, waits, MISSED
             if rules[THROW] and to == identity:
                 return queued, waits, SKIPPED_TO_FIRST
-            bound = to - 1
+            bound = np.int64(to - 1)
         if skip != NO_SKIP:
             for place in range(gone):
                 if lost[place, 2] < identity:
@@ -119,7 +121,7 @@ def let_out(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913
                     lost[place, 2] = NO_ID
             queued = drop_until(queue, queued, bound)
             waits = drop_until(waiting, waits, bound)
-        _emit(0, node, step, slot, time, nodes, out, out_events, scalars)
+        _emit(np.int64(0), node, step, slot, time, nodes, out, out_events, scalars)
         let_go(node, nodes, scalars)
     return queued, waits, DONE
 
@@ -151,7 +153,7 @@ def advance(  # type: ignore[no-untyped-def]  # noqa: PLR0913
 ):  # fmt: skip  # pragma: no cover
     """Bring a key to a time at which some of its partial matches have timed out; there is room for all."""
     first, count = slots[slot, QUEUE], slots[slot, QUEUED]
-    queued, completed, gone = 0, 0, 0
+    queued, completed, gone = np.int64(0), np.int64(0), np.int64(0)
     for place in range(first, first + count):
         out_of_time, deadline = False, 0
         if pool[place, NODE] >= 0:
@@ -171,17 +173,30 @@ def advance(  # type: ignore[no-untyped-def]  # noqa: PLR0913
     for place in range(completed):
         waits = add(waiting, waits, done[place])
     queued, waits, ended = let_out(
-        queue, queued, waiting, waits, -(2**63), lost, gone, step, slot, tables, nodes, out, out_events, scalars
+        queue,
+        queued,
+        waiting,
+        waits,
+        np.int64(-(2**63)),
+        lost,
+        gone,
+        step,
+        slot,
+        tables,
+        nodes,
+        out,
+        out_events,
+        scalars,
     )
     for place in range(gone):
         if lost[place, 0] < 0:
             continue
         if tables.rules[TIMEOUTS]:
-            _emit(1, lost[place, 0], step, slot, lost[place, 1], nodes, out, out_events, scalars)
+            _emit(np.int64(1), lost[place, 0], step, slot, lost[place, 1], nodes, out, out_events, scalars)
         let_go(lost[place, 0], nodes, scalars)
     scalars[LIVING] += queued - count
     if queued == 1:
-        queued = 0
+        queued = np.int64(0)
     store_rows(queue, queued, slots, slot, QUEUE, pool, free, scalars)
     store_rows(waiting, waits, slots, slot, HELD, pool, free, scalars)
     return ended

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 from styx_lab.core.compiled import njit_uncounted
 
 __all__ = ["ID", "add", "drop_until", "poll"]
@@ -58,15 +60,15 @@ def poll(heap, count):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Take the first row away (the caller has read it): the last goes to the top and sifts down."""
     count -= 1
     if count > 0:
-        _move(heap, 0, count)
-        _sift_down(heap, 0, count)
+        _move(heap, np.int64(0), count)
+        _sift_down(heap, np.int64(0), count)
     return count
 
 
 @_uncounted
 def drop_until(heap, count, bound):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Drop the rows whose id is at most `bound`; the others keep their order, then the heap is made anew."""
-    kept = 0
+    kept = np.int64(0)
     for place in range(count):
         if heap[place, 0] > bound:
             if kept != place:

@@ -80,7 +80,7 @@ def _drop_beyond(queue, queued, tables, nodes, scalars):  # type: ignore[no-unty
                     newest = place
             let_go(queue[newest, NODE], nodes, scalars)
             queue[newest, ID] = -1
-            queued = drop_until(queue, queued, -1)
+            queued = drop_until(queue, queued, np.int64(-1))
         scalars[DROPPED] += 1
     return queued
 
@@ -95,7 +95,8 @@ def _commit(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913
     first, count = slots[slot, QUEUE], slots[slot, QUEUED]
     time, identity = events.times[event], scalars[NEXT_ID]
     scalars[NEXT_ID] += 1
-    queued, completed = 0, 0
+    # Of a type from the start: a constant's is its value, for which callees would be compiled once more.
+    queued, completed = np.int64(0), np.int64(0)
     at = 0
     while at < found:
         place = results[at, 0]
@@ -145,11 +146,11 @@ def _commit(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913
     ended = DONE
     if waits > 0:
         queued, waits, ended = let_out(
-            queue, queued, waiting, waits, time, lost, 0, step, slot, tables, nodes, out, out_events, scalars
+            queue, queued, waiting, waits, time, lost, np.int64(0), step, slot, tables, nodes, out, out_events, scalars
         )
     scalars[LIVING] += queued - max(count, 1)
     if queued == 1:
-        queued = 0
+        queued = np.int64(0)
     store_rows(queue, queued, slots, slot, QUEUE, pool, free, scalars)
     store_rows(waiting, waits, slots, slot, HELD, pool, free, scalars)
     return ended
@@ -262,7 +263,7 @@ def run(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913,PLR0915
             if slots[slot, ADVANCED] != time:
                 slots[slot, ADVANCED] = time
                 if times_out(slots[slot, QUEUE], slots[slot, QUEUED], time, tables, pool):
-                    rows, depth = _need(slot, 0, 0, slots, pool, nodes)
+                    rows, depth = _need(slot, np.int64(0), np.int64(0), slots, pool, nodes)
                     if not _is_room(rows, depth, pool, scalars, queue, waiting, done, lost, out, out_events):
                         queue, waiting, done, lost, pool, out, out_events = _room_for_key(
                             rows, depth, pool, scalars, queue, waiting, done, lost, out, out_events
@@ -286,7 +287,7 @@ def run(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913,PLR0915
             if found == -1:
                 status = ASKS
                 break
-            takes, depth = 0, 0
+            takes, depth = np.int64(0), np.int64(0)
             for result in range(found):
                 if results[result, 1] == 1:
                     takes += 1
@@ -337,7 +338,7 @@ def run(  # type: ignore[no-untyped-def]  # noqa: PLR0912,PLR0913,PLR0915
         for place in range(scalars[TOUCHES]):
             slot = touched[place, 0]
             if times_out(slots[slot, QUEUE], slots[slot, QUEUED], mark, tables, pool):
-                rows, depth = _need(slot, 0, 0, slots, pool, nodes)
+                rows, depth = _need(slot, np.int64(0), np.int64(0), slots, pool, nodes)
                 if not _is_room(rows, depth, pool, scalars, queue, waiting, done, lost, out, out_events):
                     queue, waiting, done, lost, pool, out, out_events = _room_for_key(
                         rows, depth, pool, scalars, queue, waiting, done, lost, out, out_events
