@@ -11,6 +11,7 @@ import os
 import re
 import tempfile
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +21,8 @@ import polars as pl
 from styx_lab.core.java import find_java
 from styx_lab.errors import InputMissingError, ModelError, OutputError
 from styx_lab.models.converter import NO_TELEMETRY, UnlikeError, can_convert, convert
-from styx_lab.models.guard import check_pmml
+from styx_lab.models.guard import check_pmml, parse_pmml
+from styx_lab.models.parity.precision import SINGLE_PRECISION, single_precision
 from styx_lab.models.versions import check_training_versions
 
 __all__ = ["NO_TELEMETRY", "VERIFY_PRECISION", "export_pipeline"]
@@ -38,7 +40,8 @@ def export_pipeline(
     *,
     name: str = "model",
     verify: Any = None,
-    precision: float = VERIFY_PRECISION,
+    precision: float | None = None,
+    check: Callable[[bytes], None] | None = None,
 ) -> bytes:
     """Export a fitted PMMLPipeline as PMML: `export_pipeline(pipeline, "fraud.pmml", name="fraud", verify=frame)`.
 
@@ -53,7 +56,8 @@ def export_pipeline(
         name: what to call the model in errors.
         verify: a pandas or Polars frame of the pipeline's inputs; its rows are embedded with the pipeline's answers,
             and every scorer asks for them when it loads the model.
-        precision: how near those answers must come.
+        precision: how near those answers must come: 1e-9 where it is not said, 1e-6 where the file hangs on 32 bits.
+        check: is called with the bytes before they are written or given out, and may raise.
 
     Raises:
         ModelError: when the pipeline cannot be exported; the message carries sklearn2pmml's own.
@@ -80,17 +84,29 @@ def export_pipeline(
         raise InputMissingError("there is no such folder to export to", where=where, got=str(target.parent))
     # The converter puts attributes of its own on the steps, and verify one on the pipeline.
     pipeline = copy.deepcopy(pipeline)
+    nearness = VERIFY_PRECISION if precision is None else precision
+    pmml = _verified(pipeline, verify, nearness, where)
+    root = parse_pmml(pmml, name=name)
+    if verify is not None and precision is None and single_precision(root) is not None:
+        # Else no evaluator would load it: scikit-learn reckons in 64 bits.
+        pmml = _verified(pipeline, verify, SINGLE_PRECISION, where)
+    check_pmml(pmml, name=name)
+    if check is not None:
+        check(pmml)
+    if target is not None:
+        _write(target, pmml, where)
+    return pmml
+
+
+def _verified(pipeline: Any, verify: Any, precision: float, where: str) -> bytes:
+    """The file of a pipeline, with its rows to be verified."""
     if verify is not None:
         rows = verify.to_pandas() if isinstance(verify, pl.DataFrame) else verify
         try:
             pipeline.verify(rows, precision=precision, zeroThreshold=precision)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ModelError(f"the verification rows do not fit the pipeline ({error})", where=where) from error
-    pmml = _TIMESTAMP.sub(b"", _convert(pipeline, where), count=1)
-    check_pmml(pmml, name=name)
-    if target is not None:
-        _write(target, pmml, where)
-    return pmml
+    return _TIMESTAMP.sub(b"", _convert(pipeline, where), count=1)
 
 
 def _convert(pipeline: Any, where: str) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import polars as pl
 
@@ -20,7 +20,7 @@ from styx_lab.core.events import canonical_lines
 from styx_lab.core.schema import RESERVED_PREFIX
 from styx_lab.errors import ModelError
 from styx_lab.models.estimators import make_estimator
-from styx_lab.models.export import VERIFY_PRECISION, export_pipeline
+from styx_lab.models.export import export_pipeline
 from styx_lab.models.holdout import HoldoutBy, held_out, time_column
 from styx_lab.models.measures import measure
 from styx_lab.models.preparation import (
@@ -35,6 +35,9 @@ from styx_lab.models.preparation import (
 from styx_lab.models.profile import PROFILE, profile_rows
 from styx_lab.models.report import ModelReport, describe_features
 from styx_lab.models.versions import check_training_versions
+
+if TYPE_CHECKING:
+    from styx_lab.models.parity import ParityReport
 
 __all__ = ["SAMPLE_ROWS", "TrainedModel", "train"]
 
@@ -63,6 +66,12 @@ class TrainedModel:
     rows: pl.DataFrame = field(repr=False)
     sha256: str
     seed: int = 0
+    _parity: list[ParityReport] = field(default_factory=list, repr=False, compare=False)
+
+    @property
+    def parity(self) -> ParityReport | None:
+        """What the check found when it was last exported; None before that."""
+        return self._parity[-1] if self._parity else None
 
     @property
     def features(self) -> list[str]:
@@ -98,6 +107,8 @@ class TrainedModel:
 
         Args:
             sample_rows: how many; 0 for none. They can be read by who can read the store.
+
+        After an export `parity` has what its check found, without the rows that differ.
         """
         types = {name: str(dtype) for name, dtype in self.rows.schema.items()}
         report = self.report
@@ -121,29 +132,86 @@ class TrainedModel:
             file = io.BytesIO()
             self.sample(sample_rows).write_parquet(file)
             kept["sample"] = base64.b64encode(file.getvalue()).decode()
+        if self.parity is not None:
+            kept["parity"] = self.parity.to_json(examples=False)
         return kept
 
+    def check(
+        self,
+        pmml: bytes | None = None,
+        *,
+        reference: str | None = "auto",
+        precision: float | None = None,
+        most_rows: int = 2_000,
+    ) -> ParityReport:
+        """Compare scikit-learn, the native evaluator and a reference on the same rows: see `check_parity`.
+
+        Args:
+            pmml: a file of this model; it is exported where none is given.
+            reference: `jpmml`, `pypmml`, `None` for none; `auto` for the first of those that is installed.
+            precision: how far apart two numbers may be, as a share.
+            most_rows: how many training rows to ask about.
+
+        Raises:
+            ModelError: when it cannot be exported, or an evaluator refuses it.
+        """
+        from styx_lab.models.parity import check_parity
+
+        return check_parity(
+            self.export(parity="report") if pmml is None else pmml,
+            name=self.name,
+            pipeline=self.pipeline,
+            rows=self.inputs(self.rows),
+            reference=reference,
+            precision=precision,
+            seed=self.seed,
+            most_rows=most_rows,
+        )
+
     def export(
-        self, path: str | os.PathLike[str] | None = None, *, verify_rows: int = 10, precision: float = VERIFY_PRECISION
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        verify_rows: int = 10,
+        precision: float | None = None,
+        parity: Literal["refuse", "report"] = "refuse",
     ) -> bytes:
         """The model as PMML bytes, with rows embedded that every scorer verifies when it loads them.
+
+        What it answers as PMML is compared with what scikit-learn answers (`check`); `model.parity` has the report.
 
         Args:
             path: where to write it as well.
             verify_rows: how many training rows to embed, evenly spread; 0 for none. They are readable in the file.
-            precision: how near an answer must come to the embedded one, as a share of it.
+            precision: how near an answer must come to the embedded one, and to scikit-learn's, as a share of it: 1e-9
+                where it is not said, 1e-6 where the file hangs on 32 bits.
+            parity: what becomes of a model whose PMML answers otherwise: `refuse` it, or only `report` it.
 
         Raises:
-            ModelError: when it cannot be exported.
+            ModelError: when it cannot be exported, or answers otherwise as PMML.
             MissingDependencyError: when Java or a package is missing.
             OutputError, InputMissingError: when the file cannot be written.
         """
+        where = f"model {self.name!r}"
+        if parity not in ("refuse", "report"):
+            raise ModelError("unknown word for parity", where=where, got=parity, hint="'refuse' or 'report'")
         if verify_rows < 0:
             raise ModelError("verify_rows must not be negative", where=f"model {self.name!r}", got=verify_rows)
         count = min(verify_rows, self.rows.height)
         chosen = [index * self.rows.height // count for index in range(count)]
         verify = self.inputs(self.rows[chosen]) if count else None
-        return export_pipeline(self.pipeline, path, name=self.name, verify=verify, precision=precision)
+
+        def compare(pmml: bytes) -> None:
+            found = self.check(pmml, precision=precision)
+            self._parity[:] = [found]
+            if parity == "refuse" and not found.passed:
+                raise ModelError(
+                    f"as PMML it does not answer as scikit-learn does: {found.verdict}",
+                    where=where,
+                    hint='see model.parity; parity="report" exports it all the same',
+                )
+
+        return export_pipeline(self.pipeline, path, name=self.name, verify=verify, precision=precision, check=compare)
 
 
 def train(  # noqa: PLR0913 - each is a word of its own, by name

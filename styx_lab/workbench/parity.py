@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from styx_lab.errors import InputMissingError, OutputError
+from styx_lab.errors import OutputError, StoreError
 from styx_lab.flow.table import read_rows
+from styx_lab.models.guard import read_pmml
 from styx_lab.models.parity import ParityReport, check_parity
 from styx_lab.stores import SqliteStore
 
@@ -86,17 +88,22 @@ def write_plot(report: ParityReport, path: Path) -> None:
 def _find(model: str, store: str | Path | None) -> tuple[str, bytes, pl.DataFrame | None]:
     """A model's name, its bytes, and the training rows that were kept with it."""
     path = Path(model)
-    if path.suffix == ".pmml" or path.is_file():
-        if not path.is_file():
-            raise InputMissingError("no such file", where="model", got=model, hint="check the path")
-        return path.stem, path.read_bytes(), None
+    if path.suffix == ".pmml" or path.exists():
+        return path.stem, read_pmml(path), None
     with SqliteStore(store) as kept:
         record = kept.get_model(model)
     return f"{record.name}@{record.version}", record.pmml, _kept_rows(record)
 
 
 def _kept_rows(record: ModelRecord) -> pl.DataFrame | None:
-    sample: Any = record.meta.get("sample")
-    if not isinstance(sample, Mapping) or not sample:
+    sample = record.meta.get("sample")
+    if not isinstance(sample, str):
         return None
-    return pl.DataFrame({str(name): pl.Series(str(name), values, strict=False) for name, values in sample.items()})
+    try:
+        return pl.read_parquet(io.BytesIO(base64.b64decode(sample, validate=True)))
+    except (ValueError, pl.exceptions.PolarsError) as error:
+        raise StoreError(
+            "the training rows kept with the model cannot be read",
+            where=f"model {record.name}@{record.version}",
+            hint="give --examples, or train it again",
+        ) from error

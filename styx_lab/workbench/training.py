@@ -56,6 +56,7 @@ def train(  # noqa: PLR0913 - each is a word of its own, by name
     unknown: Literal["error", "ignore"] = "error",
     seed: int = 0,
     sample_rows: int | None = None,
+    parity: Literal["refuse", "report"] = "refuse",
     store: str | Path | None = None,
     alias: str | None = None,
 ) -> Training:
@@ -74,6 +75,8 @@ def train(  # noqa: PLR0913 - each is a word of its own, by name
         holdout, holdout_by, time, unknown, seed: as in `styx_lab.models.train`.
         sample_rows: how many training rows to keep beside the model, to check it with later: 200 where it is not said,
             0 for none.
+        parity: what becomes of a model whose PMML answers otherwise than scikit-learn: `refuse` it, or keep it and only
+            `report` it. What the check found is kept beside the model either way.
         store: the store; the default one where none is named.
         alias: a name such as `champion` to give the new version.
 
@@ -118,11 +121,12 @@ def train(  # noqa: PLR0913 - each is a word of its own, by name
         unknown=unknown,
         seed=seed,
     )
+    pmml = trained.export(parity=parity)
     meta = trained.meta(sample_rows=SAMPLE_ROWS if sample_rows is None else sample_rows)
     if flow is not None:
         meta["flow"] = flow
     with SqliteStore(store) as kept:
-        record = kept.put_model(name, trained.export(), meta=meta)
+        record = kept.put_model(name, pmml, meta=meta)
         if alias is not None:
             kept.set_alias("model", name, alias, record.version)
     return Training(f"{record.name}@{record.version}", record.sha256, meta["report"], flow)

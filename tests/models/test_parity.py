@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -18,6 +21,7 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     StackingClassifier,
+    VotingClassifier,
 )
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -26,7 +30,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from styx_lab.errors import ModelError
-from styx_lab.models import TrainedModel, export_pipeline, train
+from styx_lab.models import NativeScorer, TrainedModel, export_pipeline, train
 from styx_lab.models.guard import parse_pmml
 from styx_lab.models.parity import ParityReport, check_parity
 from styx_lab.models.parity.asking import Answers
@@ -65,7 +69,7 @@ def forest_pmml(forest: TrainedModel) -> bytes:
 )
 def test_what_train_exports_is_equal_to_the_last_bits(payments: pl.DataFrame, model: Any) -> None:
     trained = train(payments, target="fraud", features=FEATURES, model=model, name="fraud")
-    report = check_parity(trained.export(), name="fraud", pipeline=trained.pipeline, rows=trained._rows)
+    report = trained.check(trained.export())
     assert report.passed, report
     assert report.precision == 1e-9
     assert report.why == "the file reckons in 64 bits"
@@ -81,18 +85,18 @@ def test_what_train_exports_is_equal_to_the_last_bits(payments: pl.DataFrame, mo
 def test_a_regressor_and_several_classes(payments: pl.DataFrame) -> None:
     rows = payments.drop_nulls()
     boosted = train(rows, target="amount", features=["tries", "night"], model=HistGradientBoostingRegressor(max_iter=5))
-    report = check_parity(boosted.export(), pipeline=boosted.pipeline, rows=boosted._rows, reference=None)
+    report = boosted.check(boosted.export(), reference=None)
     assert report.passed, report
     assert report.notes == ("reference: none was asked for",)
     classes = train(rows, target="country", features=["tries", "amount"], model=RandomForestClassifier(5, max_depth=3))
-    report = check_parity(classes.export(), pipeline=classes.pipeline, rows=classes._rows, reference=None)
+    report = classes.check(classes.export(), reference=None)
     assert report.passed, report
 
 
 def test_a_fault_in_a_split_shows_on_the_boundaries_alone(forest: TrainedModel, forest_pmml: bytes) -> None:
     """An evaluator that reads <= as < gives what scikit-learn gives, but for rows that are on a threshold."""
     faulty = forest_pmml.replace(b'field="amount" operator="lessOrEqual"', b'field="amount" operator="lessThan"')
-    report = check_parity(faulty, name="forest", pipeline=forest.pipeline, rows=forest._rows, reference=None)
+    report = forest.check(faulty, reference=None)
     assert not report.passed
     assert {each.set for each in report.pairs if each.differing} == {"boundaries"}
     shown = report.examples().filter(pl.col("set") == "boundaries")
@@ -107,8 +111,21 @@ def test_a_threshold_that_is_a_last_bit_off_shows_on_the_boundaries(forest: Trai
     )
     other = str(np.nextafter(np.float32(value), np.float32(np.inf)))
     faulty = forest_pmml.replace(f'value="{value}"'.encode(), f'value="{other}"'.encode())
-    report = check_parity(faulty, name="forest", pipeline=forest.pipeline, rows=forest._rows, reference=None)
+    report = forest.check(faulty, reference=None)
     assert {each.set for each in report.pairs if each.differing} == {"boundaries"}
+
+
+def test_every_split_of_a_forest_is_tried_in_rows_that_come_to_it(forest: TrainedModel, forest_pmml: bytes) -> None:
+    """One split alone, however deep: moved by one bit of its 32, and told by the rows made for it."""
+    at = [match.span(1) for match in re.finditer(rb'operator="lessOrEqual" value="([^"]+)"', forest_pmml)]
+    told = 0
+    for begin, end in at:
+        value = np.nextafter(np.float32(forest_pmml[begin:end].decode()), np.float32(np.inf))
+        faulty = forest_pmml[:begin] + str(value).encode() + forest_pmml[end:]
+        report = forest.check(faulty, reference=None, most_rows=50)
+        told += not report.passed
+    # A split may stand where both its sides give the same answer, or where no row that was tried comes.
+    assert told >= 0.9 * len(at), f"{told} of {len(at)}"
 
 
 def test_a_changed_coefficient_shows_everywhere(trained: TrainedModel, pmml: bytes) -> None:
@@ -116,12 +133,14 @@ def test_a_changed_coefficient_shows_everywhere(trained: TrainedModel, pmml: byt
     assert coefficient is not None
     text = coefficient.get("coefficient", "")
     faulty = pmml.replace(text.encode(), str(float(text) * (1 + 1e-6)).encode())
-    report = check_parity(faulty, name="fraud", pipeline=trained.pipeline, rows=trained._rows, reference=None)
+    report = trained.check(faulty, reference=None)
     assert not report.passed
     assert pair(report, "embedded", "embedded").differing > 0
     assert pair(report, "training").differing > 400
-    assert check_parity(
-        faulty, name="fraud", pipeline=trained.pipeline, rows=trained._rows, reference=None, precision=1e-4
+    assert trained.check(
+        faulty,
+        reference=None,
+        precision=1e-4,
     ).passed
 
 
@@ -176,11 +195,13 @@ def test_trees_and_a_linear_part_are_held_to_32_bits(payments: pl.DataFrame) -> 
     )
     trained = train(payments, target="fraud", features=FEATURES, model=model, name="stack")
     pmml = trained.export(verify_rows=0)
-    report = check_parity(pmml, name="stack", pipeline=trained.pipeline, rows=trained._rows, reference=None)
+    report = trained.check(pmml, reference=None)
     assert report.precision == 1e-6
     assert report.passed, report
-    finer = check_parity(
-        pmml, name="stack", pipeline=trained.pipeline, rows=trained._rows, reference=None, precision=1e-12
+    finer = trained.check(
+        pmml,
+        reference=None,
+        precision=1e-12,
     )
     assert not finer.passed
     assert set(finer.known) == {"trees and a linear part share fields of 32 bits"}
@@ -206,7 +227,7 @@ def test_splits_of_scaled_numbers_are_reckoned_back(payments: pl.DataFrame) -> N
 def test_a_pipeline_that_cannot_take_gaps_refuses_with_its_pmml(payments: pl.DataFrame) -> None:
     rows = payments.select("tries", "amount").drop_nulls()
     trained = train(rows, target="amount", features=["tries"], model=LinearRegression(), name="line")
-    report = check_parity(trained.export(), name="line", pipeline=trained.pipeline, rows=trained._rows, reference=None)
+    report = trained.check(trained.export(), reference=None)
     bad = pair(report, "bad")
     assert bad.only_left_refuses + bad.only_right_refuses + bad.refused + bad.equal == bad.rows
     assert report.passed
@@ -223,10 +244,7 @@ def test_rows_are_made_where_there_are_none() -> None:
 
 
 def test_reports_are_the_same_twice_and_come_back_from_json(trained: TrainedModel, pmml: bytes) -> None:
-    one, two = (
-        check_parity(pmml, name="fraud", pipeline=trained.pipeline, rows=trained._rows, reference=None)
-        for _ in range(2)
-    )
+    one, two = (trained.check(pmml, reference=None) for _ in range(2))
     assert one == two
     assert json.dumps(one.to_json()) == json.dumps(two.to_json())
     back = ParityReport.from_json(json.loads(json.dumps(one.to_json())))
@@ -234,14 +252,16 @@ def test_reports_are_the_same_twice_and_come_back_from_json(trained: TrainedMode
     assert back.table().equals(one.table())
     assert back.plot() == one.plot()
     assert str(one).startswith("parity of model 'fraud': scikit-learn and native agree within 1e-09 on ")
-    other = check_parity(pmml, name="fraud", pipeline=trained.pipeline, rows=trained._rows, reference=None, seed=1)
+    rows = trained.inputs(trained.rows)
+    other = check_parity(pmml, name="fraud", pipeline=trained.pipeline, rows=rows, reference=None, seed=1)
     assert other.pairs != one.pairs
     assert len(json.dumps(one.to_json(examples=False))) < 8_000
 
 
 def test_the_picture_is_well_formed_and_says_the_verdict(trained: TrainedModel, pmml: bytes) -> None:
     name = '<fraud> & "co"'
-    report = check_parity(pmml, name=name, pipeline=trained.pipeline, rows=trained._rows, reference=None)
+    rows = trained.inputs(trained.rows)
+    report = check_parity(pmml, name=name, pipeline=trained.pipeline, rows=rows, reference=None)
     picture = ElementTree.fromstring(report.plot())
     texts = ["".join(node.itertext()) for node in picture.iter() if node.tag.endswith("text")]
     assert f"parity of model {name!r}" in texts
@@ -266,7 +286,12 @@ def test_the_picture_is_well_formed_and_says_the_verdict(trained: TrainedModel, 
     ],
 )
 def test_bad_arguments(trained: TrainedModel, pmml: bytes, change: dict[str, Any], says: str) -> None:
-    arguments: dict[str, Any] = {"pmml": pmml, "pipeline": trained.pipeline, "rows": trained._rows, **change}
+    arguments: dict[str, Any] = {
+        "pmml": pmml,
+        "pipeline": trained.pipeline,
+        "rows": trained.inputs(trained.rows),
+        **change,
+    }
     with pytest.raises(ModelError, match=says):
         check_parity(arguments.pop("pmml"), name="fraud", **arguments)
 
@@ -277,6 +302,63 @@ def test_models_from_elsewhere_are_held_against_pypmml(name: str) -> None:
     report = check_parity(case.pmml, name=name, rows=case.rows, rows_are="examples", reference="pypmml")
     assert report.passed, report
     assert {each.set for each in report.pairs} >= {"examples", "generated", "bad"}
+
+
+# Export.
+
+
+def without_imputer(payments: pl.DataFrame) -> TrainedModel:
+    """A model as `train` would make it, but that its forest was fitted on gaps."""
+    from sklearn2pmml.pipeline import PMMLPipeline
+
+    model = RandomForestClassifier(n_estimators=3, max_depth=4)
+    trained = train(payments, target="fraud", features=["amount", "tries"], model=model, name="gaps")
+    target = pd.Series(trained.rows["fraud"].cast(pl.Int64).to_numpy(), name="fraud")
+    bare = PMMLPipeline([("model", RandomForestClassifier(n_estimators=3, max_depth=4, random_state=0))])
+    bare.fit(trained.inputs(trained.rows), target)
+    return replace(trained, pipeline=bare)
+
+
+def test_a_model_that_answers_otherwise_as_pmml_is_not_exported(payments: pl.DataFrame, tmp_path: Path) -> None:
+    trained = without_imputer(payments)
+    where = tmp_path / "gaps.pmml"
+    with pytest.raises(
+        ModelError, match=r"does not answer as scikit-learn does.*known: a forest trained on gaps"
+    ) as no:
+        trained.export(where, verify_rows=0)
+    assert no.value.hint == 'see model.parity; parity="report" exports it all the same'
+    assert not where.exists()
+    assert trained.parity is not None
+    assert not trained.parity.passed
+    pmml = trained.export(where, verify_rows=0, parity="report")
+    assert where.read_bytes() == pmml
+    assert trained.meta()["parity"]["passed"] is False
+    with pytest.raises(ModelError, match="unknown word for parity"):
+        trained.export(parity="ignore")  # type: ignore[arg-type]
+
+
+def test_what_the_check_found_is_kept_beside_the_model(payments: pl.DataFrame) -> None:
+    trained = train(payments, target="fraud", features=FEATURES, name="fraud")
+    assert trained.parity is None
+    assert "parity" not in trained.meta()
+    pmml = trained.export()
+    assert trained.parity == trained.check(pmml)
+    kept = ParityReport.from_json(json.loads(json.dumps(trained.meta()["parity"])))
+    assert kept.passed
+    assert kept.verdict == trained.parity.verdict
+    assert not any(each.examples for each in kept.pairs)
+
+
+def test_a_file_that_hangs_on_32_bits_is_verified_to_them(payments: pl.DataFrame) -> None:
+    model = VotingClassifier(
+        [("tree", DecisionTreeClassifier(max_depth=3)), ("line", LogisticRegression(max_iter=2_000))], voting="soft"
+    )
+    trained = train(payments, target="fraud", features=FEATURES, model=model, name="vote")
+    pmml = trained.export()
+    assert b'zeroThreshold="1.0E-6"' in pmml
+    NativeScorer("vote@1", pmml).close()  # loads: its embedded rows come out within that
+    with pytest.raises(ModelError, match="does not answer as scikit-learn does"):
+        trained.export(precision=1e-12)
 
 
 # The parts.

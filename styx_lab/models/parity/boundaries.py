@@ -6,7 +6,7 @@ Law: every threshold on numbers in the file is found; those that no single input
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
@@ -214,18 +214,27 @@ def neighbours(value: float, *, single: bool, whole: bool = False, steps: int = 
     return [(label, number) for label, number in found if math.isfinite(number)]
 
 
-def boundary_rows(found: Thresholds, rows: pl.DataFrame, types: Mapping[str, str], *, most: int = 6_000) -> ExampleSet:
+def boundary_rows(
+    found: Thresholds,
+    rows: pl.DataFrame,
+    types: Mapping[str, str],
+    *,
+    reached: Mapping[tuple[str, float], Sequence[int]] | None = None,
+    most: int = 6_000,
+) -> ExampleSet:
     """Make rows on the boundaries and next to them: training rows near each, with that one value changed.
 
-    A threshold is tried in the two rows whose values are the nearest below and above it, so that what leads to its
-    split is likely to hold.
+    A threshold is tried in rows that come to its split (see `reaching.py`); where none is known, in the two whose
+    values are the nearest below and above it.
 
     Args:
         found: the boundaries.
         rows: rows to change; one or more.
         types: each input's PMML dataType: `float` is tried in 32 bits too.
+        reached: rows that come to a threshold, by input and threshold.
         most: how many rows to make, evenly spread over all that could be made.
     """
+    reached = reached or {}
     changes: list[tuple[int, dict[str, Any]]] = []
     labels: list[str] = []
     tried = {name: values for name, values in found.of.items() if name in rows.columns}
@@ -237,7 +246,10 @@ def boundary_rows(found: Thresholds, rows: pl.DataFrame, types: Mapping[str, str
         known = int(np.count_nonzero(~np.isnan(seen)))
         for value in values:
             at = int(np.searchsorted(seen[order[:known]], value, side="right"))
-            near = {int(order[max(at - 1, 0)]), int(order[min(at, len(order) - 1)])}
+            near = set(reached.get((name, value), ())) or {
+                int(order[max(at - 1, 0)]),
+                int(order[min(at, len(order) - 1)]),
+            }
             steps = _STEPS if (name, value) in found.inexact else 1
             whole = rows.schema[name].is_integer() or types.get(name) == "integer"
             for base in sorted(near):

@@ -27,19 +27,17 @@ from styx_lab.models.parity.compare import PairReport, compare, gather
 from styx_lab.models.parity.examples import ExampleSet, evenly
 from styx_lab.models.parity.generated import generated_rows
 from styx_lab.models.parity.invented import invented_rows
-from styx_lab.models.parity.known import KnownDifference, known_differences, single_precision
+from styx_lab.models.parity.known import KnownDifference, known_differences
+from styx_lab.models.parity.precision import PRECISION, SINGLE_PRECISION, single_precision
+from styx_lab.models.parity.reaching import rows_at_splits
 from styx_lab.models.parity.report import ParityReport
 from styx_lab.models.preparation import as_polars
 from styx_lab.models.scorers import ENGINES, open_scorer
 from styx_lab.models.summary import PmmlSummary, read_summary
 from styx_lab.models.verification import verification_frame
 
-__all__ = ["PRECISION", "REFERENCES", "SINGLE_PRECISION", "check_parity"]
+__all__ = ["REFERENCES", "check_parity"]
 
-PRECISION: Final = 1e-9
-"""How near two answers must come, as a share, where a file reckons in 64 bits."""
-SINGLE_PRECISION: Final = 1e-6
-"""The same where it reckons in 32 bits."""
 REFERENCES: Final = ("jpmml", "pypmml")
 """The evaluators to hold the native one against, the best first; one that is not installed is passed over."""
 
@@ -126,6 +124,7 @@ def check_parity(
                 notes.append(f"{examples.name}: {examples.note}")
             if len(examples):
                 pairs += _compared(examples, chain, summary, nearness, causes)
+    met = {known for each in pairs for known in each.known}
     return ParityReport(
         name=name,
         sha256=sha256(pmml).hexdigest(),
@@ -134,7 +133,7 @@ def check_parity(
         pairs=tuple(pairs),
         why="as it was asked for" if precision is not None else single or "the file reckons in 64 bits",
         notes=tuple(notes),
-        causes={each.name: each.text for each in causes},
+        causes={each.name: each.text for each in causes if not each.of_engine or each.name in met},
         seed=seed,
     )
 
@@ -214,5 +213,5 @@ def _sets(
         yield ExampleSet(rows_are, (kept,), (), note)
     types: Mapping[str, str] = {each.name: each.data_type for each in summary.fields}
     yield generated_rows(rows, list(summary.inputs), seed=seed)
-    yield boundary_rows(drawn, rows, types)
+    yield boundary_rows(drawn, rows, types, reached=rows_at_splits(root, rows))
     yield bad_rows(rows, {each: rows.schema[each] for each in summary.inputs})

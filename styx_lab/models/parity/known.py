@@ -15,12 +15,14 @@ import polars as pl
 
 from styx_lab.models.parity.asking import SCIKIT_LEARN, Answers
 from styx_lab.models.parity.examples import ExampleSet
+from styx_lab.models.parity.precision import mixed_precision
 from styx_lab.models.summary import local_name
 
-__all__ = ["KnownDifference", "Seen", "known_differences", "single_precision"]
+__all__ = ["KnownDifference", "Seen", "known_differences"]
 
 _SINGLE: Final = 1e-5
 """What arithmetic in 32 bits may lose on the way."""
+_HUGE: Final = 1e300
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,20 @@ class Seen:
         found = [_missing(part, [name for name in fields if name in part.columns]) for part in self.examples.parts]
         return np.concatenate(found) if found else np.zeros(0, dtype=bool)
 
+    def huge(self) -> np.ndarray:
+        """Rows with a number that is infinite, or so big that a sum of such is."""
+        found = [_huge(part) for part in self.examples.parts]
+        return np.concatenate(found) if found else np.zeros(0, dtype=bool)
+
+
+def _huge(part: pl.DataFrame) -> np.ndarray:
+    found = np.zeros(part.height, dtype=bool)
+    for column in part:
+        if column.dtype.is_float() or isinstance(column.dtype, pl.String):
+            numbers = column.cast(pl.Float64, strict=False).abs()
+            found |= (numbers.is_nan() | (numbers >= _HUGE)).fill_null(False).to_numpy()
+    return found
+
 
 @dataclass(frozen=True, slots=True)
 class KnownDifference:
@@ -61,20 +77,13 @@ class KnownDifference:
         name: in a few words.
         text: what happens, and what helps.
         covers: which rows it touches.
+        of_engine: whether it is one of an evaluator, whatever the model; it is told only where it is met.
     """
 
     name: str
     text: str
     covers: Callable[[Seen], np.ndarray]
-
-
-def single_precision(root: Element) -> str | None:
-    """Why a file's answers hang on 32 bits, in words; `None` where they do not."""
-    if any(node.get("x-mathContext") == "float" for node in root.iter()):
-        return "the file reckons in 32 bits"
-    if _mixed(root):
-        return "trees and a linear part of the file share inputs of 32 bits"
-    return None
+    of_engine: bool = False
 
 
 def known_differences(root: Element, pipeline: Any = None, rows: pl.DataFrame | None = None) -> list[KnownDifference]:
@@ -118,7 +127,7 @@ def known_differences(root: Element, pipeline: Any = None, rows: pl.DataFrame | 
                 lambda seen: seen.differing & (seen.relative <= _SINGLE),
             )
         )
-    elif _mixed(root):
+    elif mixed_precision(root):
         found.append(
             KnownDifference(
                 "trees and a linear part share fields of 32 bits",
@@ -127,6 +136,14 @@ def known_differences(root: Element, pipeline: Any = None, rows: pl.DataFrame | 
                 lambda seen: seen.differing & (seen.relative <= _SINGLE) & _of_64_bits(seen),
             )
         )
+    found.append(
+        KnownDifference(
+            "pypmml on infinite and huge numbers",
+            "it reckons on with what is no number any more, and the order of its additions shows; JPMML does not",
+            lambda seen: seen.differing & ("pypmml" in (seen.left, seen.right)) & seen.huge(),
+            of_engine=True,
+        )
+    )
     if any(node.get("dataType") == "float" and local_name(node) == "DerivedField" for node in root.iter()):
         found.append(
             KnownDifference(
@@ -201,28 +218,6 @@ def _with_scikit_learn(seen: Seen) -> np.ndarray:
 def _of_64_bits(seen: Seen) -> np.ndarray:
     """All rows where one of the two reckons with the doubles it was given."""
     return np.full(len(seen.examples), bool({SCIKIT_LEARN, "pypmml", "embedded"} & {seen.left, seen.right}))
-
-
-def _mixed(root: Element) -> bool:
-    """Whether a file has trees, and a linear part that reads an input of 32 bits, itself or through derived fields."""
-    if not any(local_name(node) == "TreeModel" for node in root.iter()):
-        return False
-    single = {
-        node.get("name", "")
-        for node in root.iter()
-        if local_name(node) in ("DataField", "DerivedField") and node.get("dataType") == "float"
-    }
-    derived = [node for node in root.iter() if local_name(node) == "DerivedField"]
-    for _ in range(len(derived) if single else 0):
-        more = {
-            node.get("name", "")
-            for node in derived
-            if node.get("name") not in single and any(each.get("field") in single for each in node.iter())
-        }
-        if not more:
-            break
-        single |= more
-    return any(local_name(node) == "NumericPredictor" and node.get("name") in single for node in root.iter())
 
 
 def _whole_labels(pipeline: Any) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from styx_lab.core.paint import MONO
 from styx_lab.models.parity.asking import SCIKIT_LEARN
 from styx_lab.models.parity.compare import PairReport
 
@@ -206,7 +207,9 @@ class ParityReport:
         return self.plot()
 
     def _repr_html_(self) -> str:
-        return f'{self.plot()}<pre class="styx-parity">{escape(self.text)}</pre>'
+        return (
+            f'{self.plot()}<pre class="styx-parity" style="font-family:{MONO};font-size:12px">{escape(self.text)}</pre>'
+        )
 
 
 def _known(known: Mapping[str, int]) -> str:
