@@ -84,7 +84,7 @@ def check_pmml(pmml: bytes, *, name: str = "model", limits: PmmlLimits = _DEFAUL
     return read_summary(found.outline, name=name, used=found.used, traits=found.traits)
 
 
-def parse_pmml(pmml: bytes, *, name: str = "model", limits: PmmlLimits = _DEFAULT) -> Element:
+def parse_pmml(pmml: bytes, *, name: str = "model", limits: PmmlLimits = _DEFAULT, aimless: bool = False) -> Element:
     """The checked tree of a PMML file, for an evaluator of its own.
 
     >>> parse_pmml(b"<!DOCTYPE PMML SYSTEM 'pmml.dtd'><PMML/>", name="fraud@3")
@@ -92,10 +92,17 @@ def parse_pmml(pmml: bytes, *, name: str = "model", limits: PmmlLimits = _DEFAUL
         ...
     styx_lab.errors.ModelError: model 'fraud@3': the PMML file has a DOCTYPE or entities, which are refused ...
 
+    Args:
+        pmml, name, limits: as in `check_pmml`.
+        aimless: whether a model that names neither a target nor an output will do: it has an answer all the same, which
+            has no name.
+
     Raises:
         ModelError: as `check_pmml`, but for what only the model's own schema can tell.
     """
-    read_target(_check(pmml, name, limits).outline, name=name)
+    found = _check(pmml, name, limits)
+    if not aimless:
+        read_target(found.outline, name=name)
     return _build(pmml, f"model {name!r}")
 
 

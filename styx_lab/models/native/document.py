@@ -80,12 +80,12 @@ class Document:
 
 
 def load(pmml: bytes, *, name: str = "model", limits: PmmlLimits | None = None) -> Document:
-    """Compile a PMML file.
+    """Compile a PMML file, one that names no target too.
 
     Raises:
         ModelError: when it is refused; the message names the model, the element and its line.
     """
-    return compile_tree(parse_pmml(pmml, name=name, limits=limits or PmmlLimits()), name=name)
+    return compile_tree(parse_pmml(pmml, name=name, limits=limits or PmmlLimits(), aimless=True), name=name)
 
 
 def compile_tree(root: Element, *, name: str) -> Document:
