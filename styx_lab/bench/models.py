@@ -31,6 +31,7 @@ _MANY: Final = {1: 1_000, 100: 20_000, 10_000: 60_000}
 _FEW: Final = {1: 100, 100: 1_000, 10_000: 10_000}
 """And of pypmml, which takes a millisecond for one."""
 _FURTHER_BATCH: Final = 1_000
+_CORES: Final = "NUMBA_NUM_THREADS"
 _LARGE: Final = 100_000
 _GOALS: Final = {"logistic regression": 0.5, "one-hot, scaling, logistic regression": 0.5}
 _EXACT: Final = 1e-9
@@ -151,8 +152,15 @@ def core_cases(name: str) -> dict[str, Case]:
 
 def _bound(cores: str, evaluate: Evaluate, frame: pl.DataFrame) -> Callable[[], npt.NDArray[Any]]:
     def score() -> npt.NDArray[Any]:
-        os.environ["NUMBA_NUM_THREADS"] = cores
-        return evaluate(frame)
+        before = os.environ.pop(_CORES, None)
+        if cores:
+            os.environ[_CORES] = cores
+        try:
+            return evaluate(frame)
+        finally:
+            os.environ.pop(_CORES, None)
+            if before is not None:
+                os.environ[_CORES] = before
 
     return score
 
