@@ -157,7 +157,8 @@ def cut(  # noqa: PLR0913 -- a command's options
 @recording.command(
     epilog=epilog(
         f"styx recording mask {_SAMPLE} --mask country -o shared.recording.parquet",
-        f"styx recording mask {_SAMPLE} --hash card_id --hash-key env:HASH_KEY --kafka-key hash -o shared.recording.parquet",
+        f"styx recording mask {_SAMPLE} --hash card_id --hash-key env:HASH_KEY --kafka-key hash "
+        "-o shared.recording.parquet",
         when="after styx sample cards, with HASH_KEY in the environment",
         exits="0; 65 an unknown column, a Kafka key that tells what is hidden, or no recording; 66 no such file or "
         "key; 73 it cannot be written.",
