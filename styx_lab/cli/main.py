@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "train": ("train", "Train a model, export it to PMML, keep it in the store."),
     "models": ("models", "Look at models, compare them, name them, and score rows by one."),
     "record": ("record", "Record topics of Kafka to a file that can be replayed."),
+    "recording": ("recording", "Look at recordings, cut them, hide values in them, make one of several."),
     "produce": ("produce", "Write a recording to a topic of Kafka again."),
     "replay": ("replay", "Run a flow over recorded events and show what it gave."),
     "explain": ("explain", "Explain why a pattern matched or did not, for one key of a recording."),

@@ -133,18 +133,20 @@ class Recording:
         """The events from row `start` to before `stop` that can be decoded: the schema's columns, and `_arrival`,
         `_source`, `_partition`, `_offset`; in order of arrival. It is held in memory.
         """
-        frames = [self._decoded(rows) for rows in self.blocks(start, stop)]
-        return pl.concat(frames) if frames else self._decoded(pl.DataFrame(schema=RECORDING_COLUMNS))
+        frames = [self.decoded(rows)[0] for rows in self.blocks(start, stop)]
+        return pl.concat(frames) if frames else self.decoded(pl.DataFrame(schema=RECORDING_COLUMNS))[0]
 
-    def _decoded(self, rows: pl.DataFrame) -> pl.DataFrame:
-        decoded = decode(_arrivals(rows), self.schema)
-        kept = rows[decoded.good]
-        return decoded.frame.with_columns(
+    def decoded(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, np.ndarray[Any, Any]]:
+        """Those of some rows of `blocks` that can be decoded, as `frame` has them, and which rows they are."""
+        found = decode(_arrivals(rows), self.schema)
+        kept = rows[found.good]
+        frame = found.frame.with_columns(
             kept["arrival"].cast(TIME_DTYPE).alias(ARRIVAL),
             pl.lit(self.about.name, pl.String()).alias(SOURCE),
             kept["partition"].alias(PARTITION),
             kept["offset"].alias(OFFSET),
         )
+        return frame, found.good
 
     def head(self, count: int = 10) -> pl.DataFrame:
         """The first rows as they were recorded, for people to look at: times as times, key and payload as text."""
@@ -183,7 +185,7 @@ class Recording:
             partitions=about.partitions,
             truth=about.truth,
         ) as writer:
-            for partition, at in self._idle_at(start):
+            for partition, at in self.idle_at(start):
                 writer.idle(partition, at=at)
             row = start
             for decision in [one for one in about.idle if start < one["row"] <= stop]:
@@ -195,7 +197,7 @@ class Recording:
                 writer.write_rows(rows)
         return Recording.open(to)
 
-    def _idle_at(self, row: int) -> list[tuple[int, int]]:
+    def idle_at(self, row: int) -> list[tuple[int, int]]:
         """The partitions that are idle before an event, and when that was decided."""
         found: dict[int, tuple[int, int]] = {}
         for decision in self.about.idle:
