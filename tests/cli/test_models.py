@@ -121,15 +121,48 @@ def test_what_is_written_as_csv_is_read_as_it_was(rows):
         ("latin.csv", "amount,country\n1,\xe9\n".encode("latin-1"), "the rows cannot be read"),
         ("ragged.csv", b"amount,country\n1,US,3\n", "the rows cannot be read"),
         ("other.csv", b"amount,land\n1,US\n", "the rows lack a column that the model needs"),
+        ("nested.jsonl", b'{"amount":1,"country":"US"}\n{"amount":[1]}\n', "a row has no single value for a field"),
+        ("cut.jsonl", b'{"amount":1,"country":"US"}\n{"amount":1', "a line is no JSON object"),
         ("rows.txt", b"amount,country\n1,US\n", "rows are in another form"),
     ],
 )
 def test_rows_that_cannot_be_scored_are_said(styx, store, tmp_path, name, content, says):
     path = tmp_path / name
     path.write_bytes(content)
-    done = styx("models", "score", "fraud", path, "--store", store)
+    done = styx("models", "score", "fraud@1", path, "--store", store)
     assert (done.code, done.out) == (65, "")
     assert says in done.err
+
+
+def test_a_row_of_json_is_scored_whatever_rows_came_before(store, tmp_path):
+    path = tmp_path / "rows [1]*.jsonl"
+    late = '{"amount":"abc"}\n{"amount":900.5,"country":"US","more":[1]}\n{"amount":1' + "0" * 30 + ',"country":"US"}\n'
+    path.write_text('{"amount":1}\n' * 300 + late)
+    (tmp_path / "rows 1 other.jsonl").write_text('{"amount":1}\n')
+    found = pl.concat(score_rows("fraud@1", path, keep=True, store=store, batch=7))
+    assert found.height == 303
+    assert found["error"].is_null().to_list() == [True] * 300 + [False, True, True]
+    exact = pl.concat(score_rows("fraud@1", pl.DataFrame({"amount": [900.5], "country": ["US"]}), store=store))
+    assert found["score"][301] == exact["score"][0]
+    assert found["more"].to_list()[-2:] == ["[1]", None]
+
+
+def test_a_parquet_file_without_a_row_has_a_header(styx, store, tmp_path):
+    path = tmp_path / "none.parquet"
+    ROWS.clear().write_parquet(path)
+    done = styx("models", "score", "fraud@1", path, "--store", store)
+    assert (done.code, done.out) == (0, "score,fraud,probability(0),probability(1),error\n")
+    diff = styx("models", "diff", "fraud@1", "fraud@2", "--input", path, "--store", store, "--json").json
+    assert (diff["rows"], diff["differ"], diff["largest"]) == (0, 0, None)
+
+
+def test_a_column_that_has_no_form_in_csv_is_said(styx, store, tmp_path):
+    path = tmp_path / "nested.parquet"
+    ROWS.with_columns(more=pl.concat_list("amount")).write_parquet(path)
+    assert styx("models", "score", "fraud@1", path, "--store", store).code == 0
+    done = styx("models", "score", "fraud@1", path, "--keep", "--store", store)
+    assert (done.code, done.out) == (65, "")
+    assert "a column of the rows has no form in CSV" in done.err
 
 
 def test_rows_without_a_row_have_a_header(styx, store, tmp_path):
