@@ -266,3 +266,17 @@ def test_the_reference_answers_come_out_of_the_command(styx, tmp_path, name):
             got = ours.get(column, ours["score"]) if column == "_target" else ours[column]
             if not refused:
                 assert got == want or math.isclose(float(got), float(want), rel_tol=1e-9, abs_tol=1e-9)
+
+
+def test_a_model_that_was_trained_shows_itself():
+    from styx_lab.models import train as fit
+
+    rows = ROWS.rename({"country": "<b>country"})
+    model = fit(rows, target="fraud", features=["amount", "<b>country"], name="<i>odd")
+    html = model._repr_html_()
+    assert "class='bar'" in html
+    assert "&lt;i&gt;odd" in html
+    assert ">output<" not in html
+    assert not any(f"<{tag}>" in html for tag in ("b", "i")), html
+    assert repr(model).splitlines()[0] == "<i>odd: LogisticRegression of fraud"
+    assert "not exported yet" in repr(model)
