@@ -147,6 +147,24 @@ def test_a_row_of_json_is_scored_whatever_rows_came_before(store, tmp_path):
     assert found["more"].to_list()[-2:] == ["[1]", None]
 
 
+def test_a_code_in_json_is_the_same_beside_a_fraction(tmp_path):
+    """For a field of texts 7 is "7", not "7.0", whatever else the file has."""
+    pmml = tmp_path / "codes.pmml"
+    pmml.write_text(
+        '<PMML xmlns="http://www.dmg.org/PMML-4_4" version="4.4"><Header/><DataDictionary>'
+        '<DataField name="y" optype="continuous" dataType="double"/>'
+        '<DataField name="code" optype="categorical" dataType="string"/></DataDictionary>'
+        '<RegressionModel functionName="regression"><MiningSchema><MiningField name="y" usageType="target"/>'
+        '<MiningField name="code"/></MiningSchema><RegressionTable intercept="1">'
+        '<CategoricalPredictor name="code" value="7" coefficient="10"/>'
+        '<CategoricalPredictor name="code" value="7.5" coefficient="20"/>'
+        "</RegressionTable></RegressionModel></PMML>"
+    )
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"code":7}\n{"code":7.5}\n')
+    assert pl.concat(score_rows(pmml, path))["score"].to_list() == [11.0, 21.0]
+
+
 def test_a_parquet_file_without_a_row_has_a_header(styx, store, tmp_path):
     path = tmp_path / "none.parquet"
     ROWS.clear().write_parquet(path)

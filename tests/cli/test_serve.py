@@ -12,7 +12,7 @@ import threading
 import httpx
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from styx_lab.core.ports import ModelRecord
@@ -265,6 +265,9 @@ VALUES = st.sampled_from(
 ) | st.integers() | st.floats(allow_nan=False, allow_infinity=False)  # fmt: skip
 
 
+@example("s", [7, 7.5])
+@example("s", [2**53 + 1, 7.0])
+@example("i", [2**53 + 1, 7.5])
 @settings(max_examples=300)
 @given(st.sampled_from(sorted(FIELDS)), st.lists(VALUES, min_size=2, max_size=4))
 def test_a_row_is_answered_the_same_whatever_rows_it_comes_with(field, values):
