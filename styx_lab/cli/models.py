@@ -234,6 +234,9 @@ def score(
     Each row of the input has one row: the score, the model's target, its probabilities and outputs, and the error where
     it has none. What stands in a CSV file is given to the model as it is written. Numbers read back to the same bits.
     """
+    import polars as pl
+
+    from styx_lab.errors import DataError
     from styx_lab.workbench.scoring import score_rows
 
     asked = None if outputs is None else [name for name in outputs.split(",") if name]
@@ -244,6 +247,14 @@ def score(
             if as_json:
                 documents += frame.to_dicts()
             else:
+                nested = [name for name, dtype in frame.schema.items() if dtype.is_nested() or dtype == pl.Binary]
+                if nested:
+                    raise DataError(
+                        "a column of the rows has no form in CSV",
+                        where=str(rows),
+                        got=", ".join(nested),
+                        hint="leave it out of the rows, or do not --keep",
+                    )
                 # Polars would name a reader that has gone an error of its own.
                 text = frame.write_csv(include_header=not total, datetime_format="%Y-%m-%dT%H:%M:%S%.f")
                 out.write(text.encode())

@@ -10,7 +10,19 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Final
 
-__all__ = ["ModelCard"]
+__all__ = ["METRICS", "ModelCard"]
+
+METRICS: Final = (
+    "auc",
+    "precision",
+    "recall",
+    "accuracy",
+    "log_loss",
+    "r2",
+    "root_mean_squared_error",
+    "mean_absolute_error",
+)
+"""What a card shows of a report, in this order, where it was measured."""
 
 _STYLE: Final = """
 .styx-model{font:13px/1.5 system-ui,sans-serif;max-width:46em;border:1px solid #8884;border-radius:8px;padding:.8em 1em;
@@ -44,7 +56,7 @@ class ModelCard:
         aliases: names that point at it.
         inputs: the columns that it needs, with their types.
         importance: the share of each, 0 to 1, and how it was measured.
-        importance_by: `coefficients`, `trees`, `shuffling`; empty where there is none.
+        importance_by: `coefficients`, `splits`, `permutation`; empty where there is none.
         outputs: what it gives, with types.
         metrics: what was measured, and on which rows.
         measured_on: those rows.
@@ -75,7 +87,9 @@ class ModelCard:
 
     def _repr_html_(self) -> str:
         aliases = "".join(f'<span class="alias">{escape(alias)}</span>' for alias in self.aliases)
-        parts = [self._inputs(), _table(("output", ""), ((escape(n), _type(t)) for n, t in self.outputs.items()))]
+        parts = [self._inputs()]
+        if self.outputs:
+            parts.append(_table(("output", ""), ((escape(n), _type(t)) for n, t in self.outputs.items())))
         if self.metrics:
             head = f"measured on {self.measured_on} rows" if self.measured_on else "measured"
             parts.append(

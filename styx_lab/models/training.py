@@ -19,6 +19,7 @@ import polars as pl
 from styx_lab.core.events import canonical_lines
 from styx_lab.core.schema import RESERVED_PREFIX
 from styx_lab.errors import ModelError
+from styx_lab.models.card import METRICS, ModelCard
 from styx_lab.models.estimators import make_estimator
 from styx_lab.models.export import export_pipeline
 from styx_lab.models.holdout import HoldoutBy, held_out, time_column
@@ -96,6 +97,30 @@ class TrainedModel:
         height = self.rows.height
         chosen = np.random.default_rng(self.seed).choice(height, min(most, height), replace=False)
         return self.rows[np.sort(chosen)]
+
+    def card(self) -> ModelCard:
+        """What a notebook shows of it."""
+        report = self.report
+        return ModelCard(
+            self.name,
+            f"{report.model} of {report.target}",
+            inputs={each.name: str(self.rows.schema[each.name]) for each in report.features},
+            importance={each.name: each.importance for each in report.features},
+            importance_by=report.importance_by or "",
+            metrics={metric: value for metric in METRICS if (value := getattr(report, metric)) is not None},
+            measured_on=report.measured_on,
+            facts={
+                "trained on": f"{report.trained_on:,} of {report.rows:,} rows",
+                "data sha256": self.sha256[:16],
+                "parity": "not exported yet" if self.parity is None else self.parity.verdict,
+            },
+        )
+
+    def __repr__(self) -> str:
+        return str(self.card())
+
+    def _repr_html_(self) -> str:
+        return self.card()._repr_html_()
 
     def meta(self, *, sample_rows: int = SAMPLE_ROWS) -> dict[str, Any]:
         """What a store should keep beside the PMML, as JSON.

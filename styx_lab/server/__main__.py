@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -70,7 +71,7 @@ def serve(models: list[str], *, host: str, port: int, store: str | None, token: 
         names = ", ".join(one.id for one in served.list()) or "no model yet"
         sys.stdout.write(f"Serving {names} at http://{shown}:{listener.getsockname()[1]}/openscoring\n")
         sys.stdout.flush()
-        application = make_application(served, token=token, hosts=() if _is_loopback(host) else ("*",))
+        application = make_application(served, token=token, hosts=(shown,) if _is_loopback(host) else ("*",))
         settings = uvicorn.Config(
             application, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=10
         )
@@ -86,6 +87,8 @@ def _is_loopback(host: str) -> bool:
 
 def _main(text: str) -> int:
     call: dict[str, Any] = json.loads(text)
+    # Asked to end, at whatever moment: uvicorn answers what it has, then sends itself the signal once more.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         serve(**call, token=os.environ.get("STYX_SERVE_TOKEN") or None)
     except StyxError as error:

@@ -14,6 +14,7 @@ import ipaddress
 import re
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +29,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from styx_lab.errors import StyxError
+from styx_lab.errors import DataError, StyxError
 from styx_lab.models.guard import PmmlLimits
 from styx_lab.server.served import Served, ServedModels
 from styx_lab.workbench.scoring import read_texts
@@ -37,6 +38,9 @@ __all__ = ["make_application"]
 
 _MOST_BYTES: Final = 64 * 1024 * 1024
 _MOST_ROWS: Final = 1_000_000
+_DELIMITERS: Final = (",", ";", "\t")
+_WORDS_OF_SIGNS: Final = {"\\t": "\t", "\\'": "'", '\\"': '"'}
+_SIGN: Final = re.compile(r"[\t\x20-\x7e]")
 _ID: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.@-]{0,199}")
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -60,7 +64,7 @@ def make_application(models: ServedModels, *, token: str | None = None, hosts: t
             Route("/openscoring/model/{id}/batch", routes.batch, methods=["POST"]),
             Route("/openscoring/model/{id}/csv", routes.csv, methods=["POST"]),
         ],
-        exception_handlers={HTTPException: _failed, StyxError: _refused, ClientDisconnect: _gone},
+        exception_handlers={HTTPException: _failed, StyxError: _refused, ClientDisconnect: _gone, Exception: _broken},
         middleware=[
             Middleware(
                 TrustedHostMiddleware,
@@ -117,8 +121,12 @@ class _Routes:
     async def csv(self, request: Request) -> Response:
         self._admit(request)
         model = self._model(request)
+        asked = request.query_params
+        signs = _Signs(asked.get("delimiterChar"), asked.get("quoteChar"))
+        _only_utf8(request.headers.get("content-type", ""))
         body = await _body(request, _MOST_BYTES)
-        return Response(await run_in_threadpool(_scored_csv, model, body), media_type="text/plain; charset=utf-8")
+        found = await run_in_threadpool(_scored_csv, model, body, signs)
+        return Response(found, media_type="text/plain; charset=utf-8")
 
     async def _put(self, request: Request) -> Response:
         self._administer(request)
@@ -180,9 +188,6 @@ def _arguments(asked: Mapping[str, Any]) -> dict[str, Any]:
     found = asked.get("arguments") or {}
     if not isinstance(found, dict):
         raise HTTPException(400, "'arguments' is an object of values by field")
-    for name, value in found.items():
-        if isinstance(value, list | dict):
-            raise HTTPException(400, f"argument {name!r} is no single value")
     return found
 
 
@@ -190,13 +195,54 @@ def _named(asked: Mapping[str, Any]) -> dict[str, Any]:
     return {"id": asked["id"]} if isinstance(asked.get("id"), str) else {}
 
 
-def _scored_csv(model: Served, body: bytes) -> bytes:
-    """CSV in, CSV out: the `Id` column where there is one, then the results; a row without them is an error of all."""
+@dataclass(frozen=True, slots=True)
+class _Signs:
+    """How a table is written: what stands between two values, and around one; as the client says it."""
+
+    delimiter: str | None
+    quote: str | None
+
+    def __post_init__(self) -> None:
+        for what, sign in (("delimiterChar", self.delimiter), ("quoteChar", self.quote)):
+            if sign is not None and (sign not in _WORDS_OF_SIGNS and not _SIGN.fullmatch(sign)):
+                raise HTTPException(400, f"{what} is one sign of ASCII, not {sign!r}")
+        if self.quotes() in self.delimiters():
+            raise HTTPException(400, "delimiterChar and quoteChar are two signs")
+
+    def delimiters(self) -> tuple[str, ...]:
+        """Those to try, in this order."""
+        return _DELIMITERS if self.delimiter is None else (_WORDS_OF_SIGNS.get(self.delimiter, self.delimiter),)
+
+    def quotes(self) -> str:
+        """What stands around a value that has a delimiter in it."""
+        return '"' if self.quote is None else _WORDS_OF_SIGNS.get(self.quote, self.quote)
+
+
+def _only_utf8(content_type: str) -> None:
+    found = re.search(r"charset\s*=\s*\"?([^\s;\"]+)", content_type, re.IGNORECASE)
+    if found and found[1].lower() not in ("utf-8", "utf8", "us-ascii", "ascii"):
+        raise HTTPException(415, f"a table is UTF-8, not {found[1]}")
+
+
+def _scored_csv(model: Served, body: bytes, signs: _Signs) -> bytes:
+    """CSV in, CSV out: the `Id` column where there is one, then the results; a row without them is an error of all.
+
+    Where the client does not say how it is written, the first line tells: it names a field of the model.
+    """
     with tempfile.TemporaryDirectory(prefix="styx-serve-") as folder:
         path = Path(folder) / "rows.csv"
         path.write_bytes(body)
-        frames = list(read_texts(path))
-    rows = pl.concat(frames)
+        for delimiter in signs.delimiters():
+            try:
+                rows = pl.concat(read_texts(path, separator=delimiter, quote=signs.quotes()))
+            except DataError as error:
+                said = HTTPException(400, f"the table cannot be read: {error.got}")
+            else:
+                if not model.scorer.inputs or any(name in rows.columns for name in model.scorer.inputs):
+                    break
+                said = HTTPException(400, f"the table has none of the model's fields: {', '.join(model.scorer.inputs)}")
+        else:
+            raise said
     # A column that is left out is missing in every row, as an argument is.
     without = [pl.lit(None, pl.String).alias(name) for name in model.scorer.inputs if name not in rows.columns]
     names = [*model.scorer.outputs]
@@ -205,7 +251,8 @@ def _scored_csv(model: Served, body: bytes) -> bytes:
     if len(wrong):
         raise HTTPException(400, str(wrong[0]))
     ids = [rows["Id"]] if "Id" in rows.columns else []
-    return pl.DataFrame([*ids, *found.outputs.get_columns()]).write_csv().encode()
+    table = pl.DataFrame([*ids, *found.outputs.get_columns()])
+    return table.write_csv(separator=delimiter, quote_char=signs.quotes()).encode()
 
 
 def _json(value: Any, status: int = 200) -> Response:
@@ -223,3 +270,7 @@ async def _refused(_: Request, error: Exception) -> Response:
 
 async def _gone(_: Request, error: Exception) -> Response:
     return _json({"message": "the client has gone"}, 400)
+
+
+async def _broken(_: Request, __: Exception) -> Response:
+    return _json({"message": "a fault of the server; its standard error says more"}, 500)

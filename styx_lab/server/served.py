@@ -18,6 +18,7 @@ import polars as pl
 from styx_lab.core.ports import ModelRecord, Scorer
 from styx_lab.models import PmmlSummary, check_pmml, open_scorer
 from styx_lab.models.fields import InputField
+from styx_lab.workbench.json_columns import ColumnKinds, json_column
 
 __all__ = ["Served", "ServedModels"]
 
@@ -94,7 +95,17 @@ class Served:
         """Results, or a message, for each row of arguments; what the model does not know is passed over."""
         if not rows:
             return []
-        frame = pl.DataFrame([_column(name, [row.get(name) for row in rows]) for name in self.scorer.inputs])
+        nested = {
+            at: name for at, row in enumerate(rows) for name, value in row.items() if isinstance(value, list | dict)
+        }
+        columns = []
+        for name, field in self.scorer.inputs.items():
+            values = [None if at in nested else row.get(name) for at, row in enumerate(rows)]
+            seen = ColumnKinds()
+            for value in values:
+                seen.add(value)
+            columns.append(json_column(name, values, seen.dtype(field)))
+        frame = pl.DataFrame(columns)
         if not frame.width:  # a model without inputs answers as often as it is asked
             frame = pl.DataFrame({"": [None] * len(rows)})
         names = list(self.scorer.outputs)
@@ -106,6 +117,8 @@ class Served:
             # An answer without a target is none of a fault: Openscoring gives nulls.
             empty = error is not None and kind in ("missing", "failed") and error.startswith("no valid target")
             answers.append({"results": result} if error is None or empty else {"message": error})
+        for at, name in nested.items():
+            answers[at] = {"message": f"argument {name!r} is no single value"}
         return answers
 
     def close(self) -> None:
@@ -163,26 +176,3 @@ def _field(each: InputField) -> dict[str, Any]:
 
 def _word(dtype: pl.DataType) -> str:
     return _WORDS.get(dtype, str(dtype).lower())
-
-
-def _column(name: str, values: list[Any]) -> pl.Series:
-    """A column of JSON values: numbers as numbers where all are, else each as its text, for the model to judge."""
-    kinds = {type(value) for value in values if value is not None}
-    if kinds <= {bool}:
-        return pl.Series(name, values, dtype=pl.Boolean)
-    if kinds <= {int}:
-        try:
-            return pl.Series(name, values, dtype=pl.Int64)
-        except (OverflowError, TypeError, pl.exceptions.PolarsError):
-            return pl.Series(name, [None if value is None else float(value) for value in values], dtype=pl.Float64)
-    if kinds <= {int, float}:
-        return pl.Series(name, [None if value is None else float(value) for value in values], dtype=pl.Float64)
-    return pl.Series(name, [_text(value) for value in values], dtype=pl.String)
-
-
-def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value if isinstance(value, str) else repr(value)

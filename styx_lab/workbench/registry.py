@@ -15,7 +15,7 @@ import polars as pl
 from styx_lab.core.ports import ModelRecord
 from styx_lab.errors import NotFoundError
 from styx_lab.models import PmmlSummary, check_pmml, open_scorer
-from styx_lab.models.card import ModelCard
+from styx_lab.models.card import METRICS, ModelCard
 from styx_lab.stores import SqliteStore
 from styx_lab.workbench.models import find_model
 from styx_lab.workbench.scoring import score_rows
@@ -32,16 +32,6 @@ __all__ = [
     "show_model",
 ]
 
-_METRICS: Final = (
-    "auc",
-    "precision",
-    "recall",
-    "accuracy",
-    "log_loss",
-    "r2",
-    "root_mean_squared_error",
-    "mean_absolute_error",
-)
 _SHOWN: Final = 5
 
 
@@ -310,7 +300,7 @@ def _entry(record: ModelRecord, kept: SqliteStore | None) -> ModelEntry:
         inputs={each: str(dtype) for each, dtype in summary.inputs.items()},
         target=summary.target,
         outputs={each.name: str(each.dtype) for each in plan_outputs(summary).values()},
-        metrics={metric: report[metric] for metric in _METRICS if report.get(metric) is not None},
+        metrics={metric: report[metric] for metric in METRICS if report.get(metric) is not None},
         measured_on=report.get("measured_on"),
         training=dict(record.meta.get("training") or {}),
         verification=len(summary.verification.rows) if summary.verification is not None else 0,

@@ -6,15 +6,18 @@ as it is written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 import polars as pl
 
 from styx_lab.core.ports import Scorer
 from styx_lab.errors import DataError, InputMissingError, ModelError
 from styx_lab.models import open_scorer
+from styx_lab.workbench.json_columns import ColumnKinds, json_column
 from styx_lab.workbench.models import find_model
 
 __all__ = ["read_texts", "score_rows"]
@@ -59,7 +62,7 @@ def score_rows(
     scorer = open_scorer(record, engine)
     try:
         asked = list(scorer.outputs) if outputs is None else list(outputs)
-        for frame in _frames(rows, batch):
+        for frame in _frames(rows, batch, scorer.inputs):
             yield _scored(scorer, frame, asked, keep=keep)
     finally:
         scorer.close()
@@ -90,7 +93,7 @@ def _scored(scorer: Scorer, frame: pl.DataFrame, asked: Sequence[str], *, keep: 
     return pl.DataFrame([series.alias(name) for name, series in columns.items()])
 
 
-def _frames(rows: str | Path | pl.DataFrame, batch: int) -> Iterator[pl.DataFrame]:
+def _frames(rows: str | Path | pl.DataFrame, batch: int, fields: Mapping[str, pl.DataType]) -> Iterator[pl.DataFrame]:
     if isinstance(rows, pl.DataFrame):
         yield from rows.iter_slices(batch) if rows.height else [rows]
         return
@@ -101,31 +104,83 @@ def _frames(rows: str | Path | pl.DataFrame, batch: int) -> Iterator[pl.DataFram
         raise DataError("rows are in another form", where=str(path), got=path.suffix, hint=", ".join(_READERS))
     if path.suffix == ".csv":
         yield from read_texts(path, batch)
-        return
+    elif path.suffix == ".parquet":
+        try:
+            yield from _batches(pl.scan_parquet(path, glob=False), batch)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise _unreadable(path, error) from error
+    else:
+        yield from _json_rows(path, batch, fields)
+
+
+def read_texts(path: Path, batch: int = _BATCH, *, separator: str = ",", quote: str = '"') -> Iterator[pl.DataFrame]:
+    """The rows of a CSV file, every column as the text that stands there; nothing between two commas, or `""`, is null.
+
+    A line that ends early lacks the values of its last columns.
+
+    Raises:
+        DataError: when it is empty, no UTF-8, or a line has more columns than the first.
+    """
     try:
-        scan = pl.scan_parquet(path, glob=False) if path.suffix == ".parquet" else pl.scan_ndjson(path)
-        yield from scan.collect_batches(chunk_size=batch, maintain_order=True)
+        lines = pl.scan_csv(
+            path, infer_schema=False, glob=False, raise_if_empty=True, separator=separator, quote_char=quote
+        )
+        for frame in _batches(lines, batch):
+            # Whether an empty text was put between quotes tells how it was written, not what it says.
+            yield frame.select(pl.when(pl.all() != "").then(pl.all()).name.keep())
     except (pl.exceptions.PolarsError, OSError) as error:
         raise _unreadable(path, error) from error
 
 
-def read_texts(path: Path, batch: int = _BATCH) -> Iterator[pl.DataFrame]:
-    """The rows of a CSV file, every column as the text that stands there; nothing between two commas, or `""`, is null.
-
-    Raises:
-        DataError: when it is empty, no UTF-8, or a line has another number of columns than the first.
-    """
+def _batches(scan: pl.LazyFrame, batch: int) -> Iterator[pl.DataFrame]:
+    """The rows, batch by batch; where there are none, one frame that has the columns."""
+    schema = scan.collect_schema()
     none = True
+    for frame in scan.collect_batches(chunk_size=batch, maintain_order=True):
+        none = False
+        yield frame
+    if none:
+        yield pl.DataFrame(schema=schema)
+
+
+def _json_rows(path: Path, batch: int, fields: Mapping[str, pl.DataType]) -> Iterator[pl.DataFrame]:
+    """The rows of a file with one JSON object a line; what a row does not have is null.
+
+    It is read twice: a column has one type in all batches, whatever comes first.
+    """
+    kinds: dict[str, ColumnKinds] = {}
+    for number, row in _json_lines(path):
+        for name, value in row.items():
+            if name in fields and isinstance(value, list | dict):
+                raise DataError(
+                    "a row has no single value for a field", where=f"{path}, line {number}", got=f"{name}: {value}"
+                )
+            kinds.setdefault(name, ColumnKinds()).add(value)
+    dtypes = {name: each.dtype(fields.get(name)) for name, each in kinds.items()}
+    lines = _json_lines(path)
+    none = True
+    while rows := [row for _, row in islice(lines, batch)]:
+        none = False
+        yield pl.DataFrame(
+            [json_column(name, [row.get(name) for row in rows], dtype) for name, dtype in dtypes.items()]
+        )
+    if none:
+        yield pl.DataFrame(schema=dict(fields))
+
+
+def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    decoder = msgspec.json.Decoder(dict[str, Any])
     try:
-        lines = pl.scan_csv(path, infer_schema=False, glob=False, raise_if_empty=True)
-        header = lines.collect_schema()
-        for frame in lines.collect_batches(chunk_size=batch, maintain_order=True):
-            none = False
-            # Whether an empty text was put between quotes tells how it was written, not what it says.
-            yield frame.select(pl.when(pl.all() != "").then(pl.all()).name.keep())
-        if none:
-            yield pl.DataFrame(schema=header)
-    except (pl.exceptions.PolarsError, OSError) as error:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    try:
+                        yield number, decoder.decode(line)
+                    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                        raise DataError(
+                            "a line is no JSON object", where=f"{path}, line {number}", got=str(error)
+                        ) from error
+    except OSError as error:
         raise _unreadable(path, error) from error
 
 

@@ -121,15 +121,66 @@ def test_what_is_written_as_csv_is_read_as_it_was(rows):
         ("latin.csv", "amount,country\n1,\xe9\n".encode("latin-1"), "the rows cannot be read"),
         ("ragged.csv", b"amount,country\n1,US,3\n", "the rows cannot be read"),
         ("other.csv", b"amount,land\n1,US\n", "the rows lack a column that the model needs"),
+        ("nested.jsonl", b'{"amount":1,"country":"US"}\n{"amount":[1]}\n', "a row has no single value for a field"),
+        ("cut.jsonl", b'{"amount":1,"country":"US"}\n{"amount":1', "a line is no JSON object"),
         ("rows.txt", b"amount,country\n1,US\n", "rows are in another form"),
     ],
 )
 def test_rows_that_cannot_be_scored_are_said(styx, store, tmp_path, name, content, says):
     path = tmp_path / name
     path.write_bytes(content)
-    done = styx("models", "score", "fraud", path, "--store", store)
+    done = styx("models", "score", "fraud@1", path, "--store", store)
     assert (done.code, done.out) == (65, "")
     assert says in done.err
+
+
+def test_a_row_of_json_is_scored_whatever_rows_came_before(store, tmp_path):
+    path = tmp_path / "rows [1]*.jsonl"
+    late = '{"amount":"abc"}\n{"amount":900.5,"country":"US","more":[1]}\n{"amount":1' + "0" * 30 + ',"country":"US"}\n'
+    path.write_text('{"amount":1}\n' * 300 + late)
+    (tmp_path / "rows 1 other.jsonl").write_text('{"amount":1}\n')
+    found = pl.concat(score_rows("fraud@1", path, keep=True, store=store, batch=7))
+    assert found.height == 303
+    assert found["error"].is_null().to_list() == [True] * 300 + [False, True, True]
+    exact = pl.concat(score_rows("fraud@1", pl.DataFrame({"amount": [900.5], "country": ["US"]}), store=store))
+    assert found["score"][301] == exact["score"][0]
+    assert found["more"].to_list()[-2:] == ["[1]", None]
+
+
+def test_a_code_in_json_is_the_same_beside_a_fraction(tmp_path):
+    """For a field of texts 7 is "7", not "7.0", whatever else the file has."""
+    pmml = tmp_path / "codes.pmml"
+    pmml.write_text(
+        '<PMML xmlns="http://www.dmg.org/PMML-4_4" version="4.4"><Header/><DataDictionary>'
+        '<DataField name="y" optype="continuous" dataType="double"/>'
+        '<DataField name="code" optype="categorical" dataType="string"/></DataDictionary>'
+        '<RegressionModel functionName="regression"><MiningSchema><MiningField name="y" usageType="target"/>'
+        '<MiningField name="code"/></MiningSchema><RegressionTable intercept="1">'
+        '<CategoricalPredictor name="code" value="7" coefficient="10"/>'
+        '<CategoricalPredictor name="code" value="7.5" coefficient="20"/>'
+        "</RegressionTable></RegressionModel></PMML>"
+    )
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"code":7}\n{"code":7.5}\n')
+    assert pl.concat(score_rows(pmml, path))["score"].to_list() == [11.0, 21.0]
+
+
+def test_a_parquet_file_without_a_row_has_a_header(styx, store, tmp_path):
+    path = tmp_path / "none.parquet"
+    ROWS.clear().write_parquet(path)
+    done = styx("models", "score", "fraud@1", path, "--store", store)
+    assert (done.code, done.out) == (0, "score,fraud,probability(0),probability(1),error\n")
+    diff = styx("models", "diff", "fraud@1", "fraud@2", "--input", path, "--store", store, "--json").json
+    assert (diff["rows"], diff["differ"], diff["largest"]) == (0, 0, None)
+
+
+def test_a_column_that_has_no_form_in_csv_is_said(styx, store, tmp_path):
+    path = tmp_path / "nested.parquet"
+    ROWS.with_columns(more=pl.concat_list("amount")).write_parquet(path)
+    assert styx("models", "score", "fraud@1", path, "--store", store).code == 0
+    done = styx("models", "score", "fraud@1", path, "--keep", "--store", store)
+    assert (done.code, done.out) == (65, "")
+    assert "a column of the rows has no form in CSV" in done.err
 
 
 def test_rows_without_a_row_have_a_header(styx, store, tmp_path):
@@ -233,3 +284,17 @@ def test_the_reference_answers_come_out_of_the_command(styx, tmp_path, name):
             got = ours.get(column, ours["score"]) if column == "_target" else ours[column]
             if not refused:
                 assert got == want or math.isclose(float(got), float(want), rel_tol=1e-9, abs_tol=1e-9)
+
+
+def test_a_model_that_was_trained_shows_itself():
+    from styx_lab.models import train as fit
+
+    rows = ROWS.rename({"country": "<b>country"})
+    model = fit(rows, target="fraud", features=["amount", "<b>country"], name="<i>odd")
+    html = model._repr_html_()
+    assert "class='bar'" in html
+    assert "&lt;i&gt;odd" in html
+    assert ">output<" not in html
+    assert not any(f"<{tag}>" in html for tag in ("b", "i")), html
+    assert repr(model).splitlines()[0] == "<i>odd: LogisticRegression of fraud"
+    assert "not exported yet" in repr(model)

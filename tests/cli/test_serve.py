@@ -12,9 +12,12 @@ import threading
 import httpx
 import polars as pl
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from styx_lab.core.ports import ModelRecord
 from styx_lab.models import open_scorer, train
+from styx_lab.server.served import ServedModels
 
 ROWS = pl.DataFrame(
     {
@@ -64,6 +67,7 @@ class serving:
         self.process.send_signal(signal.SIGTERM)
         _, errors = self.process.communicate(timeout=60)
         assert errors == ""
+        assert self.process.returncode == 0
 
 
 def test_the_models_and_one_with_its_fields(server, pmml):
@@ -105,6 +109,18 @@ def test_one_row_many_rows_and_a_table(server, exact):
         ("POST", "model/fraud", {"json": {"arguments": {"amount": [1]}}}, 400, "no single value"),
         ("POST", "model/fraud", {"json": {"arguments": {"amount": "abc"}}}, 400, "cannot take the value 'abc'"),
         ("POST", "model/fraud/batch", {"json": {"requests": 3}}, 400, "a list of objects"),
+        ("POST", "model/fraud/csv", {"content": b""}, 400, "the table cannot be read"),
+        ("POST", "model/fraud/csv", {"content": b"amount\n\xe9\n"}, 400, "utf-8"),
+        ("POST", "model/fraud/csv", {"content": b"a|b\n1|2\n"}, 400, "none of the model's fields: country, amount"),
+        ("POST", "model/fraud/csv?delimiterChar=ab", {"content": b"amount\n1\n"}, 400, "one sign of ASCII"),
+        ("POST", "model/fraud/csv?delimiterChar=%22", {"content": b"amount\n1\n"}, 400, "two signs"),
+        (
+            "POST",
+            "model/fraud/csv",
+            {"content": b"amount\n1\n", "headers": {"content-type": "text/csv; charset=latin-1"}},
+            415,
+            "a table is UTF-8",
+        ),
         ("PUT", "model/bad", {"content": b"<x/>"}, 400, "bad"),
         ("PUT", "model/-", {"content": b"<x/>"}, 400, "an id has letters"),
         ("PUT", "model/bad", {"content": b'<!DOCTYPE x SYSTEM "http://127.0.0.1:1/"><PMML/>'}, 400, "DOCTYPE"),
@@ -117,6 +133,28 @@ def test_what_cannot_be_done_is_said_as_json(server, method, path, more, status,
     answer = server.request(method, path, **more)
     assert answer.status_code == status
     assert says in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("query", "sign"), [("", ";"), ("", "\t"), ("?delimiterChar=%09", "\t"), ("?delimiterChar=|", "|")]
+)
+def test_a_table_is_read_and_written_as_the_client_writes_it(server, exact, query, sign):
+    content = "Id,amount,country\n7,920.5,'US'\n".replace(",", sign).replace("'", '"')
+    table = server.post(f"model/fraud/csv{query}", content=content)
+    assert table.text.splitlines()[1].split(sign) == ["7", "1", repr(1 - exact), repr(exact)]
+
+
+def test_a_row_of_a_batch_that_cannot_be_scored_takes_no_other_with_it(server):
+    rows = [{"amount": 920.5, "country": "US"}, {"amount": [1]}, {"amount": 10**400, "country": "US"}]
+    batch = server.post("model/fraud/batch", json={"requests": [{"arguments": row} for row in rows]}).json()
+    first, nested, _ = batch["responses"]
+    assert first["results"]["fraud"] == 1
+    assert nested == {"message": "argument 'amount' is no single value"}
+
+
+def test_the_address_that_is_printed_is_one_that_is_answered(started, pmml):
+    with serving(started, pmml, "--host", "127.0.0.2") as client:
+        assert client.get("model").status_code == 200
 
 
 def test_a_browser_that_was_sent_here_by_another_name_is_refused(server):
@@ -191,3 +229,52 @@ def test_what_cannot_be_served_is_said(started, ended, pmml, tmp_path):
         taken.listen()
         busy = ended(started("models", "serve", pmml, "--port", taken.getsockname()[1]))
     assert (busy.code, "the address cannot be listened on" in busy.err) == (70, True)
+
+
+FIELDS = {"d": "double", "f": "float", "i": "integer", "b": "boolean", "s": "string"}
+PLAIN = f"""<PMML xmlns="http://www.dmg.org/PMML-4_4" version="4.4"><Header/><DataDictionary>
+<DataField name="y" optype="continuous" dataType="double"/>
+{
+    "".join(
+        f'<DataField name="{name}" optype="{"categorical" if name in "bs" else "continuous"}" dataType="{kind}"/>'
+        for name, kind in FIELDS.items()
+    )
+}
+</DataDictionary><RegressionModel functionName="regression"><MiningSchema><MiningField name="y" usageType="target"/>
+{
+    "".join(
+        f'<MiningField name="{name}" missingValueReplacement="{"false" if name == "b" else "0"}"/>' for name in FIELDS
+    )
+}
+</MiningSchema><RegressionTable intercept="1">
+{
+    "".join(
+        f'<NumericPredictor name="{name}" coefficient="{weight}"/>' for name, weight in (("d", 2), ("f", 3), ("i", 5))
+    )
+}
+<CategoricalPredictor name="b" value="true" coefficient="7"/>
+{
+    "".join(
+        f'<CategoricalPredictor name="s" value="{value}" coefficient="{weight}"/>'
+        for value, weight in (("7", 11), ("7.5", 13), ("true", 17), ("9007199254740993", 19))
+    )
+}
+</RegressionTable></RegressionModel></PMML>"""
+VALUES = st.sampled_from(
+    [None, True, False, 0, 7, -3, 2**53 + 1, 2**63, 2**70, 10**400, 7.0, 7.5, 1e22, -0.0, "7", "7.0", "true", "x", ""]
+) | st.integers() | st.floats(allow_nan=False, allow_infinity=False)  # fmt: skip
+
+
+@example("s", [7, 7.5])
+@example("s", [2**53 + 1, 7.0])
+@example("i", [2**53 + 1, 7.5])
+@settings(max_examples=300)
+@given(st.sampled_from(sorted(FIELDS)), st.lists(VALUES, min_size=2, max_size=4))
+def test_a_row_is_answered_the_same_whatever_rows_it_comes_with(field, values):
+    model, _ = ServedModels().put("plain", PLAIN.encode())
+    rows = [{field: value} for value in values]
+    alone = [model.answer([row])[0] for row in rows]
+    # How a refusal quotes the value may differ ('7', 7); what is refused and what is answered may not.
+    assert [one.get("results", "refused") for one in model.answer(rows)] == [
+        one.get("results", "refused") for one in alone
+    ]
