@@ -33,7 +33,7 @@ from styx_lab.errors import ModelError
 from styx_lab.models import NativeScorer, TrainedModel, export_pipeline, train
 from styx_lab.models.guard import parse_pmml
 from styx_lab.models.parity import ParityReport, check_parity
-from styx_lab.models.parity.asking import Answers
+from styx_lab.models.parity.asking import SCORE, Answers
 from styx_lab.models.parity.boundaries import neighbours, thresholds
 from styx_lab.models.parity.compare import PairReport, compare
 from styx_lab.models.parity.examples import ExampleSet
@@ -415,7 +415,7 @@ def test_each_row_is_counted_once_as_the_obvious_comparison_has_it(
 ) -> None:
     def told(values: list[float | None]) -> Answers:
         errors = pl.Series("error", ["no" if value is None else None for value in values], dtype=pl.String)
-        return Answers({"score": pl.Series("score", values, dtype=pl.Float64)}, errors)
+        return Answers({SCORE: pl.Series(SCORE, values, dtype=pl.Float64)}, errors)
 
     examples = ExampleSet("some", (pl.DataFrame({"x": range(len(rows))}),))
     left, right = [a for a, _ in rows], [b for _, b in rows]

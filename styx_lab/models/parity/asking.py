@@ -20,9 +20,11 @@ from styx_lab.models.summary import PmmlSummary
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SCIKIT_LEARN", "Answerer", "Answers", "Embedded", "Engine", "Pipeline"]
+__all__ = ["SCIKIT_LEARN", "SCORE", "Answerer", "Answers", "Embedded", "Engine", "Pipeline"]
 
 SCIKIT_LEARN: Final = "scikit-learn"
+SCORE: Final = "\N{NULL}score"
+"""The column of the score among answers: a field of a model, its target even, may be called `score`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Engine:
     def ask(self, frame: pl.DataFrame) -> Answers:
         """Its answers, row by row."""
         scores = self._scorer.score(frame, tuple(self._scorer.outputs))
-        return Answers({"score": scores.values, **{each.name: each for each in scores.outputs}}, scores.errors)
+        return Answers({SCORE: scores.values, **{each.name: each for each in scores.outputs}}, scores.errors)
 
     def close(self) -> None:
         """Let go of the model."""
@@ -155,9 +157,9 @@ class Pipeline:
                 for label, column in zip(self._classes, shares.T, strict=True):
                     found[f"probability({label})"] = column.tolist()
         if self._answer.kind != "probability":
-            found["score"] = found[self._target]
+            found[SCORE] = found[self._target]
         elif f"probability({self._answer.positive})" in found:
-            found["score"] = found[f"probability({self._answer.positive})"]
+            found[SCORE] = found[f"probability({self._answer.positive})"]
         return found
 
     def _frame(self, frame: pl.DataFrame) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from styx_lab.core.ports import ModelRecord
 from styx_lab.errors import MissingDependencyError, ModelError, StyxError
 from styx_lab.models.answers import plan_answer
 from styx_lab.models.guard import parse_pmml
-from styx_lab.models.parity.asking import Answerer, Embedded, Engine, Pipeline
+from styx_lab.models.parity.asking import SCORE, Answerer, Embedded, Engine, Pipeline
 from styx_lab.models.parity.bad_rows import bad_rows
 from styx_lab.models.parity.boundaries import Thresholds, boundary_rows, thresholds
 from styx_lab.models.parity.compare import PairReport, compare, gather
@@ -64,7 +64,7 @@ def check_parity(
     >>> model = train(rows, target="fraud", features=["amount"], name="fraud")
     >>> report = check_parity(model.export(), name="fraud", pipeline=model.pipeline, rows=rows, reference=None)
     >>> report.passed, report.table()["set"].to_list()
-    (True, ['embedded', 'training', 'generated', 'boundaries', 'bad'])
+    (True, ['embedded', 'training', 'generated', 'bad'])
 
     The rows are those given; rows generated from their ranges and categories, with corners; rows on and next to every
     threshold in the file; and bad rows. Rows that are embedded in the file are held against the answers beside them.
@@ -151,7 +151,7 @@ def _compared(
     kind = plan_answer(summary).kind
     if summary.function == "classification":
         labels |= {each for each in (summary.target,) if each is not None}
-        (shares if kind == "probability" else labels).add("score")
+        (shares if kind == "probability" else labels).add(SCORE)
     answers = [(each.name, gather([each.ask(part) for part in examples.parts])) for each in chain]
     for left, right in pairwise(answers):
         yield compare(examples, left, right, precision=precision, shares=shares, labels=labels, known=causes)

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from styx_lab.models.parity.asking import Answers
+from styx_lab.models.parity.asking import SCORE, Answers
 from styx_lab.models.parity.examples import ExampleSet
 from styx_lab.models.parity.known import KnownDifference, Seen
 
@@ -225,8 +225,8 @@ def _told(answers: Answers, row: int, columns: Sequence[str]) -> Any:
     error = answers.errors[row]
     if error is not None:
         return {"error": error}
-    names = columns or [name for name in answers.columns if name == "score"] or list(answers.columns)[:1]
-    return {name: plain(answers.columns[name][row]) for name in names}
+    names = columns or [name for name in answers.columns if name == SCORE] or list(answers.columns)[:1]
+    return {"score" if name == SCORE else name: plain(answers.columns[name][row]) for name in names}
 
 
 def _numeric(dtype: pl.DataType) -> bool:

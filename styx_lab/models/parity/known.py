@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 import polars as pl
 
-from styx_lab.models.parity.asking import SCIKIT_LEARN, Answers
+from styx_lab.models.parity.asking import SCIKIT_LEARN, SCORE, Answers
 from styx_lab.models.parity.examples import ExampleSet
 from styx_lab.models.parity.precision import mixed_precision
 from styx_lab.models.summary import local_name
@@ -229,6 +229,6 @@ def _noughts(answers: Answers) -> np.ndarray:
     """Rows in which some probability is nought."""
     found = np.zeros(len(answers.errors), dtype=bool)
     for name, column in answers.columns.items():
-        if column.dtype.is_numeric() and (name == "score" or name.startswith("probability")):
+        if column.dtype.is_numeric() and (name == SCORE or name.startswith("probability")):
             found |= (column == 0.0).fill_null(False).to_numpy()
     return found
