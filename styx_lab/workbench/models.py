@@ -6,9 +6,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from styx_lab.core.ports import ModelRecord, Scorer
-from styx_lab.errors import InputMissingError
 from styx_lab.flow.flow import Flow
 from styx_lab.models import open_scorer
+from styx_lab.models.guard import read_pmml
 from styx_lab.models.profile import with_profile
 from styx_lab.operators.build import OpenModel
 from styx_lab.stores import SqliteStore
@@ -26,13 +26,12 @@ def find_model(model: str | Path, *, store: str | Path | None = None, file: bool
 
     Raises:
         InputMissingError: when there is no such file.
+        ModelError: when it is bigger than a model file may be.
         NotFoundError: when the store has no such model.
     """
     path = Path(model)
-    if file or path.suffix == ".pmml" or path.is_file():
-        if not path.is_file():
-            raise InputMissingError("there is no such file", where="model", got=str(path), hint="check the path")
-        pmml = path.read_bytes()
+    if file or path.suffix == ".pmml" or path.exists():
+        pmml = read_pmml(path)
         return ModelRecord(path.stem, 0, pmml, sha256(pmml).hexdigest(), "", {})
     with SqliteStore(store) as kept:
         return kept.get_model(str(model))
